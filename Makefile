@@ -1,0 +1,55 @@
+# Every target first makes the environment that it needs, from Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+JOBS   ?= 2
+BIN    := .venv/bin
+PINS   := requirements/constraints.txt
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint $(PINS)
+
+# A stamp is newer than the files that decide what its environment holds.
+RUN    := .venv/run.stamp
+DEV    := .venv/dev.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint bench clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUN)  ## find, compare, size and run models on real weights, in a minute
+	$(BIN)/python demo/run.py
+
+test: $(DEV)  ## the fast tests, with no network
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow and not weights"
+
+test-all: test  ## the fast tests, then the slow ones and those on real weights
+	$(BIN)/pytest -m "slow or weights"
+
+lint: $(DEV)  ## style, types, import contracts, and the catalog's own rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/bestiary lint
+
+bench: $(DEV)  ## time and memory beside the reference implementation
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## remove the environment and all that was made
+	rm -rf .venv build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Bestiary needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# torch goes first and alone: the build that is already chosen for this machine is then kept by all that follows.
+$(RUN): pyproject.toml $(PINS) | $(BIN)/python
+	$(PIP) torch
+	$(PIP) --editable '.[run]'
+	@touch $@
+
+$(DEV): $(RUN)
+	$(PIP) --editable '.[run,dev]'
+	@touch $@

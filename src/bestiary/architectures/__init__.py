@@ -1,0 +1,107 @@
+"""From sizes to specs: one small pure function per kind of model, and one table that names them and their heads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bestiary.architectures import bart, bert, gpt, heads, llama, t5, transformer, vit
+from bestiary.architectures.heads import Task
+from bestiary.errors import BestiaryError, nearest
+from bestiary.spec import Model, check
+from bestiary.spec.check import MAX_DEPTH, MAX_SIZE
+
+__all__ = ["ARCHITECTURES", "Architecture", "make", "with_task"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A function from sizes to a spec, the task whose heads that spec has, and the heads that other tasks put on it."""
+
+    make: Callable[..., Model]
+    task: str
+    others: Mapping[str, Task]
+
+
+_ENCODER: dict[str, Task] = {
+    "token-classification": heads.tag_tokens,
+    "question-answering": heads.find_spans,
+}
+_BERT: dict[str, Task] = {
+    "masked-lm": bert.masked_lm,
+    "pretraining": bert.pretraining,
+    "next-sentence": bert.next_sentence,
+    "sequence-classification": bert.classify_pooled,
+    **_ENCODER,
+}
+_ROBERTA: dict[str, Task] = {
+    "masked-lm": bert.masked_lm_gelu,
+    "sequence-classification": bert.classify_first,
+    **_ENCODER,
+}
+_DISTILBERT: dict[str, Task] = {
+    "masked-lm": bert.masked_lm,
+    "sequence-classification": bert.classify_first_relu,
+    **_ENCODER,
+}
+_ALBERT = {task: heads for task, heads in _BERT.items() if task != "next-sentence"}
+_DECODER: dict[str, Task] = {"base": heads.no_head, "sequence-classification": gpt.classify_last}
+_SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "transformer": Architecture(transformer.transformer, "seq2seq-lm", _SEQ2SEQ),
+    "bert": Architecture(bert.bert, "base", _BERT),
+    "roberta": Architecture(bert.roberta, "base", _ROBERTA),
+    "albert": Architecture(bert.albert, "base", _ALBERT),
+    "distilbert": Architecture(bert.distilbert, "base", _DISTILBERT),
+    "gpt": Architecture(gpt.gpt, "causal-lm", _DECODER),
+    "gpt2": Architecture(gpt.gpt2, "causal-lm", _DECODER),
+    "gpt3": Architecture(gpt.gpt3, "causal-lm", _DECODER),
+    "t5": Architecture(t5.t5, "seq2seq-lm", _SEQ2SEQ),
+    "t5_1_1": Architecture(t5.t5_1_1, "seq2seq-lm", _SEQ2SEQ),
+    "bart": Architecture(bart.bart, "seq2seq-lm", _SEQ2SEQ),
+    "llama": Architecture(llama.llama, "causal-lm", _DECODER),
+    "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
+}
+
+_MAY_BE_ZERO = {"types", "pad"}
+
+
+def make(name: str, **arguments: Any) -> Model:
+    """Return the checked spec of a named architecture at the given sizes.
+
+    Sizes are checked before anything is built, so that a corrupt file cannot ask for a billion layers. Raises
+    ``BestiaryError`` naming the argument.
+    """
+    if name not in ARCHITECTURES:
+        raise BestiaryError(f"'{name}' is no architecture{nearest(name, ARCHITECTURES)}")
+    function = ARCHITECTURES[name].make
+    known = inspect.signature(function).parameters
+    for argument, value in arguments.items():
+        if argument not in known:
+            raise BestiaryError(f"{name} takes no argument '{argument}'{nearest(argument, known)}")
+        if isinstance(value, int) and not isinstance(value, bool):
+            least = 0 if argument in _MAY_BE_ZERO else 1
+            most = MAX_DEPTH if argument.endswith("depth") else MAX_SIZE - 1
+            if not least <= value <= most:
+                raise BestiaryError(f"{name}: {argument} is {value}; give a number from {least} to {most}")
+    missing = [key for key, p in known.items() if p.default is p.empty and key not in arguments]
+    if missing:
+        raise BestiaryError(f"{name} needs {' and '.join(missing)}")
+    return check(function(**arguments))
+
+
+def with_task(spec: Model, name: str, task: str, labels: int = 2) -> Model:
+    """Return a model that ``make`` gave with the heads of another task; ``labels`` counts a classifier's.
+
+    Raises ``BestiaryError`` naming the tasks that the architecture has heads for.
+    """
+    architecture = ARCHITECTURES[name]
+    if task == architecture.task:
+        return spec
+    if task not in architecture.others:
+        known = ", ".join((architecture.task, *architecture.others))
+        raise BestiaryError(f"{name} has no heads for '{task}'; it has them for {known}")
+    return check(spec.with_heads(architecture.others[task](spec, labels)))

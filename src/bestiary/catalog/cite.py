@@ -1,0 +1,35 @@
+"""How to cite a model, alone or with all that it came from, as BibTeX."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from bestiary.catalog.bibliography import Source, read_bibliography
+from bestiary.catalog.index import Catalog, packaged
+from bestiary.catalog.lineage import ancestors
+from bestiary.catalog.schema import Entry, sourced
+
+
+def paper(entry: Entry, sources: Mapping[str, Source]) -> Source:
+    """Return the source to cite for a model: the paper that most of its facts rest on, else that of its first date."""
+    papers = Counter(fact.source for _, fact in sourced(entry.facts) if sources[fact.source].is_paper)
+    return sources[max(papers, key=papers.__getitem__, default=entry.facts.published.source)]
+
+
+def bibtex(entry: Entry, chain: bool = False, catalog: Catalog | None = None) -> str:
+    """Return the BibTeX record of a model; with ``chain``, then those of its ancestors, the nearest first."""
+    catalog = packaged() if catalog is None else catalog
+    sources = _sources(catalog.folder)
+    models = [entry]
+    if chain:
+        models += [catalog[relative.slug] for relative in ancestors(entry.slug, catalog=catalog)]
+    records = dict.fromkeys(paper(model, sources).text for model in models)
+    return "\n\n".join(records) + "\n"
+
+
+@cache
+def _sources(folder: Path) -> dict[str, Source]:
+    return read_bibliography(folder / "sources.bib")

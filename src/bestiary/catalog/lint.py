@@ -1,0 +1,40 @@
+"""What is wrong with the catalog's files, all of it at once, as a table of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bestiary.catalog.index import HOME
+from bestiary.catalog.lines import dotted, key_lines, line_of
+from bestiary.catalog.read import Finding, Reading, survey
+from bestiary.catalog.schema import Entry, sourced
+
+
+def lint(strict: bool = False, folder: Path = HOME) -> list[Finding]:
+    """Return the findings in a catalog's folder causes first; none means that it reads.
+
+    ``strict`` also wants every source used, and no statement that rests on memory.
+    """
+    reading = survey(folder)
+    findings = [*reading.findings]
+    if strict:
+        findings += _unused_sources(reading)
+        findings += (finding for entry in reading.entries.values() for finding in _from_memory(entry, folder))
+    return findings
+
+
+def _unused_sources(reading: Reading) -> Iterator[Finding]:
+    used = {record.source for entry in reading.entries.values() for _, record in sourced(entry)}
+    for key, source in reading.sources.items():
+        if key not in used:
+            yield Finding("sources.bib", source.line, f"no entry cites '{key}'; cite it or delete the record")
+
+
+def _from_memory(entry: Entry, folder: Path) -> Iterator[Finding]:
+    path = folder / "entries" / f"{entry.slug}.toml"
+    weak = [place for place, record in sourced(entry) if getattr(record, "sure", None) == "memory"]
+    lines = key_lines(path.read_text(encoding="utf-8")) if weak else {}
+    for place in weak:
+        message = f"{dotted(place)} is from memory; open a source that states it"
+        yield Finding(f"entries/{path.name}", line_of(place, lines), message)

@@ -1,0 +1,81 @@
+"""``bestiary compare``: what changes from one model to another, in architecture and in facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bestiary.cli.names import name_argument
+from bestiary.cli.output import Row, heading, json_option, print_json, print_table, remark
+from bestiary.cli.show import FACTS
+
+
+@click.command("compare")
+@name_argument("first", "A[:SIZE]")
+@name_argument("second", "B[:SIZE]")
+@json_option
+def verb(first: str, second: str, as_json: bool) -> None:
+    """Compare two models, in architecture and in facts.
+
+    Each change from A to B comes with the parameters that it adds; they sum exactly to the difference.
+
+    \b
+    Example:
+      bestiary compare bert:base roberta:base
+    """
+    from bestiary import sizing
+    from bestiary.catalog.find import parse_name
+    from bestiary.catalog.resolve import size_spec
+
+    (a, a_size), (b, b_size) = parse_name(first), parse_name(second)
+    difference = sizing.diff(size_spec(a, a_size), size_spec(b, b_size))
+    facts = _facts_that_differ(a, b)
+    names = (f"{a.slug}:{a_size}", f"{b.slug}:{b_size}")
+    if as_json:
+        _print_json(names, difference, facts)
+        return
+    if difference.changes:
+        print_table(("architecture", *names, "parameters"), _rows(difference), signed=("parameters",))
+    else:
+        remark(f"{names[0]} and {names[1]}: no differences in architecture")
+    if facts:
+        heading("facts")
+        print_table(("fact", a.slug, b.slug), [(name.replace("_", " "), old, new) for name, old, new in facts])
+
+
+def _rows(difference: Any) -> list[Row]:
+    rows = [(change.path, _side(change.old), _side(change.new), change.parameters) for change in difference.changes]
+    return [*rows, ("sum", None, None, difference.parameters)]
+
+
+def _print_json(names: tuple[str, str], difference: Any, facts: list[tuple[str, Any, Any]]) -> None:
+    *changes, _ = _rows(difference)
+    fields = ("path", "old", "new", "parameters")
+    print_json(
+        {
+            "a": names[0],
+            "b": names[1],
+            "changes": [dict(zip(fields, change, strict=True)) for change in changes],
+            "parameters": difference.parameters,
+            "facts": {fact: {"a": old, "b": new} for fact, old, new in facts},
+        }
+    )
+
+
+def _facts_that_differ(a: Any, b: Any) -> list[tuple[str, Any, Any]]:
+    values = [(name, *(_value(getattr(entry.facts, name)) for entry in (a, b))) for name in FACTS]
+    return [(name, old, new) for name, old, new in values if old != new]
+
+
+def _value(fact: Any) -> Any:
+    return None if fact is None else fact.value
+
+
+def _side(value: Any) -> str | int | float | None:
+    """Return one side of a change: a number, or the Python that makes it where that is short; nothing where the part is absent."""
+    from bestiary.sizing.difference import shown
+
+    if value is None or (isinstance(value, str | int | float) and value and not isinstance(value, bool)):
+        return value
+    return shown(value)

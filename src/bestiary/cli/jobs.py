@@ -1,0 +1,169 @@
+"""What a running model does, by the heads it has: each job gives its answers as data, and shows them to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import click
+import torch
+
+from bestiary import generate, spec
+from bestiary.cli.output import print_table
+from bestiary.errors import BestiaryError
+
+Answers = list[dict[str, Any]]
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to answer. A ``twin`` is untrained and reads bytes."""
+
+    sampling: generate.Sampling
+    max_new_tokens: int
+    seed: int
+    twin: bool
+    chat: bool
+
+
+class Job(NamedTuple):
+    """A job's answers as data, and the same shown as they come."""
+
+    answer: Callable[[Any, list[str], Settings], Answers]
+    show: Callable[[Any, list[str], Settings], None]
+
+
+def job_of(model: Any) -> str:
+    """Return the name of the job that a spec's heads and masks make it fit for; raises ``BestiaryError`` if none."""
+    heads = list(model.heads.values())
+    if any(isinstance(head, spec.LMHead) for head in heads):
+        return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
+    if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):
+        return "classify"
+    if all(isinstance(head, spec.Pooler) for head in heads) and _encodes_text(model):
+        return "embed"
+    has = f"the heads {', '.join(model.heads)}" if heads else "no head"
+    raise BestiaryError(f"run has no job for a model with {has}; name another --task, or call it in Python")
+
+
+def _encodes_text(model: Any) -> bool:
+    return isinstance(model, spec.Transformer) and isinstance(model.embed, spec.Tokens) and not _looks_back(model)
+
+
+def _looks_back(model: Any) -> bool:
+    attentions = (node for _, node in spec.walk(model.stack) if isinstance(node, spec.Attention))
+    return any(isinstance(mask, spec.Causal | spec.Prefix) for node in attentions for mask in node.mask)
+
+
+def _pieces(model: Any, text: str, settings: Settings) -> Iterator[str]:
+    """Yield the answer to one text piece by piece."""
+    if not settings.twin:
+        yield from generate.stream_text(
+            model, text, max_new_tokens=settings.max_new_tokens, sampling=settings.sampling, seed=settings.seed,
+            add_special_tokens=not settings.chat,
+        )  # fmt: skip
+        return
+    tokenizer = model.tokenizer
+    prompt = torch.tensor([tokenizer.encode(text)])
+    decoder = tokenizer.stream(skip_special_tokens=False)  # an untrained model may write nothing else
+    steps = generate.tokens(
+        model, prompt, max_new_tokens=settings.max_new_tokens, sampling=settings.sampling, seed=settings.seed,
+        eos_token_id=tokenizer.eos_token_id, decoder_start_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    yield from (decoder.push(int(step[0])) for step in steps)
+    yield decoder.finish()
+
+
+def _answer_texts(model: Any, texts: list[str], settings: Settings) -> Answers:
+    _want_texts(texts, 1, '"Once upon a time"')
+    return [{"prompt": text, "text": "".join(_pieces(model, text, settings))} for text in texts]
+
+
+def _show_texts(model: Any, texts: list[str], settings: Settings) -> None:
+    _want_texts(texts, 1, '"Once upon a time"')
+    for text in texts:
+        for piece in _pieces(model, text, settings):
+            click.echo(piece, nl=False)
+        click.echo()
+
+
+def _fill(model: Any, texts: list[str], settings: Settings) -> Answers:
+    mask = model.tokenizer.mask_token if model.tokenizer else "[MASK]"
+    _want_texts(texts, 1, f'"Paris is the {mask} of France."')
+    return [
+        {"text": text, "mask": number, "token": token, "probability": probability}
+        for text in texts
+        for number, likeliest in enumerate(generate.fill_mask(model, text, top=TOP), 1)
+        for token, probability in likeliest
+    ]
+
+
+def _show_filled(model: Any, texts: list[str], settings: Settings) -> None:
+    rows = [
+        (f["token"].strip(), f"{f['probability']:.4f}", f["mask"], f["text"]) for f in _fill(model, texts, settings)
+    ]
+    print_table(("token", "probability", "mask", "text"), rows)
+
+
+def _rank(model: Any, texts: list[str], settings: Settings) -> Answers:
+    _want_texts(texts, 2, '"a sentence" "one like it" "another"')
+    vectors = generate.embed(model, texts)
+    likeness = (vectors[1:] @ vectors[0]).tolist()
+    ranked = sorted(zip(likeness, texts[1:], strict=True), reverse=True)
+    return [{"text": text, "to": texts[0], "similarity": number} for number, text in ranked]
+
+
+def _show_ranked(model: Any, texts: list[str], settings: Settings) -> None:
+    answers = _rank(model, texts, settings)
+    print_table(("similarity", "text"), [(f"{answer['similarity']:.4f}", answer["text"]) for answer in answers])
+
+
+def _classify(model: Any, texts: list[str], settings: Settings) -> Answers:
+    """Label texts, or, for an untrained twin that reads images, one of noise."""
+    embed = getattr(model.spec, "embed", None)
+    if isinstance(embed, spec.Patches):
+        if not settings.twin or texts:
+            raise BestiaryError("run opens no image files; use bestiary.load and call the model on pixel_values")
+        noise = torch.Generator().manual_seed(settings.seed)
+        pixels = torch.rand(1, embed.channels, embed.image, embed.image, generator=noise)
+        inputs, names = {"pixel_values": pixels}, ["an image of noise"]
+    else:
+        _want_texts(texts, 1, '"A fine film."')
+        batch = model.tokenizer(texts).tensors()
+        inputs, names = {key: batch[key] for key in ("input_ids", "attention_mask")}, texts
+    with torch.inference_mode():
+        likeliest = model(**inputs).logits.float().softmax(-1).sort(descending=True)
+    rows = zip(names, likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+    return [
+        {"input": name, "label": _label(model, index), "probability": probability}
+        for name, indices, values in rows
+        for index, probability in list(zip(indices, values, strict=True))[:TOP]
+    ]
+
+
+def _show_labels(model: Any, texts: list[str], settings: Settings) -> None:
+    answers = _classify(model, texts, settings)
+    rows = [(answer["label"], f"{answer['probability']:.4f}", answer["input"]) for answer in answers]
+    print_table(("label", "probability", "input"), rows)
+
+
+def _label(model: Any, index: int) -> str:
+    names = model.checkpoint.meaning.carried.get("id2label") if model.checkpoint else None
+    return str((names or {}).get(str(index), index))
+
+
+def _want_texts(texts: list[str], least: int, example: str) -> None:
+    if len(texts) < least:
+        raise BestiaryError(
+            f"this model reads {'texts' if least > 1 else 'text'}; write some after its name, as in {example}"
+        )
+
+
+JOBS: dict[str, Job] = {
+    "generate": Job(_answer_texts, _show_texts),
+    "fill-mask": Job(_fill, _show_filled),
+    "embed": Job(_rank, _show_ranked),
+    "classify": Job(_classify, _show_labels),
+}

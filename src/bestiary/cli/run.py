@@ -1,0 +1,108 @@
+"""``bestiary run``: a model does its job: from published weights, or as an untrained twin that runs anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bestiary.cli.names import complete_source
+from bestiary.cli.output import json_option, print_json, remark
+from bestiary.errors import BestiaryError
+
+MASK = "[MASK]"
+
+
+@click.command("run")
+@click.argument("source", metavar="NAME|FOLDER|OWNER/NAME", shell_complete=complete_source)
+@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@click.option("--task", metavar="TASK", help="Other heads than the checkpoint's own, such as masked-lm.")
+@click.option("--max-new-tokens", type=click.IntRange(1), default=64, show_default=True, help="Length of an answer.")
+@click.option(
+    "--temperature", type=click.FloatRange(0), help="0 takes the likeliest token; 1 if --top-k or --top-p is given."
+)
+@click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens.")
+@click.option(
+    "--top-p", type=click.FloatRange(0, 1, min_open=True), help="Draw from the fewest tokens of this probability."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn, a twin's weights included.")
+@click.option("--chat", is_flag=True, help="Put each text as a user's message to a chat model.")
+@json_option
+def verb(
+    source: str, texts: Sequence[str], task: str | None, seed: int, chat: bool, as_json: bool, **options: Any
+) -> None:
+    """Run a model on texts.
+
+    It does what its heads are for: continues or answers texts, fills masks, ranks sentences by their likeness to the
+    first, or classifies.
+
+    A folder or file is a checkpoint; OWNER/NAME is one on the hub, and so is NAME where an entry has published weights.
+    NAME:tiny needs no download: it is the same architecture, small, with random weights, and says nothing sensible.
+
+    \b
+    Example:
+      bestiary run ./SmolLM2-135M-Instruct "What is the capital of France?" --chat
+      bestiary run bert:tiny "Paris is the [MASK] of France."
+    """
+    from bestiary.cli import jobs
+
+    model, label = _opened(source, texts, task, seed)
+    asked = [_in_chat(model, text) for text in texts] if chat else list(texts)
+    job = jobs.job_of(model.spec)
+    settings = jobs.Settings(seed=seed, twin=model.checkpoint is None, chat=chat, **_sampling(**options))
+    if as_json:
+        results = jobs.JOBS[job].answer(model, asked, settings)
+        print_json({"model": source, "weights": label, "job": job, "results": results})
+    else:
+        remark(f"{source}: {label}")
+        jobs.JOBS[job].show(model, asked, settings)
+
+
+def _opened(source: str, texts: Sequence[str], task: str | None, seed: int) -> tuple[Any, str]:
+    """Return the module in evaluation mode with its tokenizer, and what its weights are."""
+    name, _, size = source.partition(":")
+    if size.lower() == "tiny" and not Path(source).exists():
+        twin = _twin(name, task or _task_of(texts, name), seed)
+        reads = ", a token for each byte" if twin.tokenizer else ""
+        return twin, f"untrained: random weights (seed {seed}){reads}"
+    from bestiary.api import load
+
+    model = load(source, task=task)
+    return model, f"weights of {model.checkpoint.path}"
+
+
+def _twin(name: str, task: str | None, seed: int) -> Any:
+    from bestiary.api import build
+    from bestiary.cli.twin import byte_tokenizer
+    from bestiary.spec import vocabulary
+
+    model = build(f"{name}:tiny", seed=seed, task=task)
+    table = vocabulary(model.spec)
+    model.tokenizer = byte_tokenizer(table.vocab) if table else None
+    return model
+
+
+def _task_of(texts: Sequence[str], name: str) -> str | None:
+    """A text with a mask asks an encoder to fill it; without one, the twin has its architecture's usual heads."""
+    from bestiary.architectures import ARCHITECTURES
+    from bestiary.catalog.find import parse_name
+
+    entry, size = parse_name(f"{name}:tiny")
+    tasks = ARCHITECTURES[entry.function(size)].others
+    return "masked-lm" if "masked-lm" in tasks and any(MASK in text for text in texts) else None
+
+
+def _in_chat(model: Any, text: str) -> str:
+    if model.tokenizer is None:
+        raise BestiaryError("--chat needs a tokenizer with a chat template; this checkpoint has no tokenizer")
+    return model.tokenizer.chat([{"role": "user", "content": text}])
+
+
+def _sampling(temperature: float | None, top_k: int | None, top_p: float | None, max_new_tokens: int) -> dict[str, Any]:
+    from bestiary.generate import Sampling
+
+    usual = 0.0 if top_k is None and top_p is None else 1.0
+    sampling = Sampling(usual if temperature is None else temperature, top_k, top_p)
+    return {"sampling": sampling, "max_new_tokens": max_new_tokens}

@@ -1,0 +1,99 @@
+"""``bestiary verify``: closed form, built module and published figure agree on every size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from bestiary.cli.names import name_argument, sizes_of
+from bestiary.cli.output import json_option, on_terminal, print_json, print_table, remark
+from bestiary.cli.stated import agrees
+
+
+class Check(NamedTuple):
+    """One size: the two counts, what its authors state, and whether all that can be compared agrees."""
+
+    size: str
+    closed_form: int
+    built: int
+    stated: str | None
+    result: str
+
+
+FINDINGS = ("built differs", "stated differs")
+
+
+@click.command("verify")
+@name_argument("names", "[NAME[:SIZE]]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every size of every entry.")
+@json_option
+def verb(names: Sequence[str], everything: bool, as_json: bool) -> int:
+    """Verify the parameters of each size.
+
+    They are counted in closed form and on the module, built without memory; both must agree. So must the published
+    figure: it is what the exact count rounds to, or an erratum of the entry says why not. Exit 1 if anything disagrees.
+
+    \b
+    Example:
+      bestiary verify bert gpt-2:xl
+      bestiary verify --all
+    """
+    if everything == bool(names):
+        raise click.UsageError("name the models to verify, or give --all, and not both", click.get_current_context())
+    checks = list(_with_progress(list(_asked(names))))
+    if as_json:
+        print_json([check._asdict() for check in checks])
+    else:
+        print_table(("size", "closed form", "built", "stated", "result"), checks)
+    wrong = sum(check.result in FINDINGS for check in checks)
+    remark(f"{len(checks)} size{'' if len(checks) == 1 else 's'}, {wrong or 'none'} in disagreement")
+    return 1 if wrong else 0
+
+
+def check_size(entry: Any, size: str) -> Check:
+    """Count one size of an entry in closed form and as a module on the meta device, and judge what is stated of it."""
+    from bestiary import nn, sizing
+    from bestiary.catalog.resolve import size_spec
+
+    spec = size_spec(entry, size)
+    count = sizing.count(spec)
+    built = sum(parameter.numel() for parameter in nn.build(spec, device="meta").parameters())
+    stated = entry.sizes[size].stated if size in entry.sizes else None
+    result = "built differs" if built != count.total else _judge(entry, size, stated, count)
+    return Check(f"{entry.slug}:{size}", count.total, built, stated and stated.value, result)
+
+
+def _judge(entry: Any, size: str, stated: Any, count: Any) -> str:
+    from bestiary.catalog.schema import UNDISCLOSED
+
+    if stated is None or stated.value == UNDISCLOSED:
+        return "agrees, none stated"
+    if agrees(stated.value, getattr(count, stated.counts)):
+        return "agrees"
+    explained = any((wrong.size, wrong.stated) == (size, stated.value) for wrong in entry.errata_own)
+    return "agrees, erratum on the stated" if explained else "stated differs"
+
+
+def _asked(names: Sequence[str]) -> Iterator[tuple[Any, str]]:
+    """Yield the sizes asked for: one where the name holds it, else all of the entry; every one without names."""
+    from bestiary.catalog.find import list_models, parse_name
+
+    for name in names or list_models(runnable=True):
+        if ":" in name:
+            yield parse_name(name)
+        else:
+            found, _ = parse_name(name)
+            yield from ((found, size) for size in sizes_of(found))
+
+
+def _with_progress(asked: list[tuple[Any, str]]) -> Iterator[Check]:
+    if not on_terminal():
+        yield from (check_size(*one) for one in asked)
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from (check_size(*one) for one in track(asked, "counting", console=console, transient=True))

@@ -1,0 +1,230 @@
+"""Generation for decoders and encoder-decoders: one prompt pass, then a token a step with the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bestiary import spec
+from bestiary.errors import BestiaryError
+from bestiary.generate.sampling import Sampling, pick
+from bestiary.nn import Cache, Model
+
+Stop = Callable[[Tensor], Tensor]
+"""Given all new tokens so far, ``[B, n]``, tells which rows are finished, ``[B]`` bool."""
+
+
+def generate(
+    model: Model,
+    input_ids: Tensor,
+    attention_mask: Tensor | None = None,
+    *,
+    max_new_tokens: int = 64,
+    sampling: Sampling | None = None,
+    eos_token_id: int | Collection[int] | None = None,
+    pad_token_id: int | None = None,
+    decoder_start_token_id: int | None = None,
+    stop: Stop | None = None,
+    seed: int | None = None,
+) -> Tensor:
+    """Continue prompts, ``[B, T]``, or answer them with the decoder; return token ids.
+
+    A decoder's answer is the prompt, as given, and the new tokens; an encoder-decoder's is the decoder's tokens from
+    its start token on. Prompts may be padded on either side (``attention_mask`` says where). A row ends with an
+    ``eos_token_id``, or where ``stop`` says so, and is filled with ``pad_token_id``. ``seed`` makes samples repeatable.
+    Ids that are not given are read off the checkpoint's config. Raises ``BestiaryError`` for a model that cannot
+    generate and for a prompt that leaves no room.
+    """
+    steps = tokens(
+        model, input_ids, attention_mask, sampling=sampling, eos_token_id=eos_token_id, pad_token_id=pad_token_id,
+        decoder_start_token_id=decoder_start_token_id, stop=stop, seed=seed, max_new_tokens=max_new_tokens,
+    )  # fmt: skip
+    new = list(islice(steps, max_new_tokens))
+    first = input_ids
+    if isinstance(model.spec, spec.EncoderDecoder):
+        first = input_ids.new_full((len(input_ids), 1), _start(model, decoder_start_token_id))
+    return torch.cat((first, torch.stack(new, dim=1)), dim=1) if new else first
+
+
+@torch.no_grad()
+def tokens(
+    model: Model,
+    input_ids: Tensor,
+    attention_mask: Tensor | None = None,
+    *,
+    max_new_tokens: int = 64,
+    sampling: Sampling | None = None,
+    eos_token_id: int | Collection[int] | None = None,
+    pad_token_id: int | None = None,
+    decoder_start_token_id: int | None = None,
+    stop: Stop | None = None,
+    seed: int | None = None,
+) -> Iterator[Tensor]:
+    """Yield the next token of every row, ``[B]``, a step at a time; arguments as in ``generate``."""
+    sampling = sampling or Sampling()
+    ends = _ends(model, eos_token_id).to(input_ids.device)
+    pad = _pad(model, pad_token_id, ends)
+    generator = None if seed is None else torch.Generator(input_ids.device).manual_seed(seed)
+    advance = _decoder(model, input_ids, attention_mask, max_new_tokens, decoder_start_token_id)
+    finished = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+    new: list[Tensor] = []
+    chosen: Tensor | None = None
+    for _ in range(max_new_tokens):
+        chosen = pick(advance(chosen), sampling, generator).masked_fill(finished, pad)
+        new.append(chosen)
+        yield chosen
+        finished = finished | torch.isin(chosen, ends)
+        if stop is not None:
+            finished = finished | stop(torch.stack(new, dim=1))
+        if bool(finished.all()):
+            return
+
+
+def stream_text(
+    model: Model, prompt: str, *, max_new_tokens: int = 64, sampling: Sampling | None = None,
+    stop_strings: Collection[str] = (), seed: int | None = None, add_special_tokens: bool = True,
+) -> Iterator[str]:  # fmt: skip
+    """Yield an answer to one prompt piece by piece, as soon as each piece of text is certain.
+
+    Ends before the first of ``stop_strings`` that the answer holds. The model must have been loaded with a tokenizer.
+    """
+    tokenizer = model.tokenizer
+    if tokenizer is None:
+        raise BestiaryError("this model was loaded without a tokenizer: add its files to the folder")
+    ids = torch.tensor([tokenizer.encode(prompt, add_special_tokens=add_special_tokens)], device=model.device)
+    ends = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    decoder = tokenizer.stream()
+    steps = tokens(
+        model, ids, max_new_tokens=max_new_tokens, sampling=sampling, seed=seed,
+        eos_token_id=ends + _config_ids(model, "eos_token_id"),
+    )  # fmt: skip
+    pieces = (decoder.push(int(step[0])) for step in steps)
+    yield from _until(_with_end(pieces, decoder.finish), stop_strings)
+
+
+def _with_end(pieces: Iterator[str], finish: Callable[[], str]) -> Iterator[str]:
+    yield from pieces
+    yield finish()
+
+
+def _until(pieces: Iterator[str], stops: Collection[str]) -> Iterator[str]:
+    """Hold back what could be the beginning of a stop string; end before the first whole one."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        found = [held.find(stop) for stop in stops if stop in held]
+        if found:
+            yield held[: min(found)]
+            return
+        keep = max((n for stop in stops for n in range(1, len(stop)) if held.endswith(stop[:n])), default=0)
+        ready, held = held[: len(held) - keep], held[len(held) - keep :]
+        if ready:
+            yield ready
+    if held:
+        yield held
+
+
+def _decoder(
+    model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int, start: int | None
+) -> Callable[[Tensor | None], Tensor]:
+    """Return the function that reads the last chosen tokens (none at first) and gives the next scores, [B, vocab]."""
+    if input_ids.dim() != 2 or not input_ids.shape[1]:
+        raise BestiaryError(
+            f"input_ids has shape {list(input_ids.shape)}; give [batch, tokens] with at least one token"
+        )
+    heads = model.spec.heads.values()
+    if not any(isinstance(head, spec.LMHead) for head in heads) or not _is_causal(model.spec):
+        raise BestiaryError("this model does not generate: it is no causal language model; load one, or another task")
+    if isinstance(model.spec, spec.EncoderDecoder):
+        return _seq2seq(model, input_ids, attention_mask, room, _start(model, start))
+    return _causal(model, input_ids, attention_mask, room)
+
+
+def _causal(
+    model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int
+) -> Callable[[Tensor | None], Tensor]:
+    mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
+    ids, mask = _left_padded(input_ids, mask)
+    _check_room(model.spec.embed, ids.shape[1], room)
+    cache = Cache(ids.shape[1] + room)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+
+    def advance(chosen: Tensor | None) -> Tensor:
+        nonlocal mask, positions
+        read = ids
+        if chosen is not None:
+            read = chosen[:, None]
+            mask, positions = torch.cat((mask, mask.new_ones(len(mask), 1)), dim=1), positions[:, -1:] + 1
+        return model(read, mask, position_ids=positions, past_key_values=cache, logits_to_keep=1).logits[:, -1]
+
+    return advance
+
+
+def _seq2seq(
+    model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int, start: int
+) -> Callable[[Tensor | None], Tensor]:
+    _check_room(model.spec.decoder.embed, 1, room)
+    memory = model.encode(input_ids, attention_mask)
+    cache = Cache(1 + room)
+    first = input_ids.new_full((len(input_ids), 1), start)
+
+    def advance(chosen: Tensor | None) -> Tensor:
+        read = first if chosen is None else chosen[:, None]
+        out = model(
+            attention_mask=attention_mask, decoder_input_ids=read, encoder_outputs=memory, past_key_values=cache,
+            logits_to_keep=1,
+        )  # fmt: skip
+        return out.logits[:, -1]
+
+    return advance
+
+
+def _left_padded(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Move padding to the left, so that every row ends with a real token and distances stay as they are."""
+    order = mask.sort(dim=1, stable=True).indices
+    return ids.gather(1, order), mask.gather(1, order)
+
+
+def _check_room(embed: spec.Tokens | spec.SharedTokens, prompt: int, room: int) -> None:
+    length = getattr(embed.position, "length", None)
+    if length is not None and prompt + room > length + 1:  # the last token is chosen but never read
+        raise BestiaryError(
+            f"a prompt of {prompt} tokens and {room} new ones need more than this model's {length} positions:"
+            f" shorten the prompt or ask for at most {max(0, length + 1 - prompt)} new tokens"
+        )
+
+
+def _is_causal(model: Any) -> bool:
+    stack = model.decoder.stack if isinstance(model, spec.EncoderDecoder) else model.stack
+    masks = [node.mask for _, node in spec.walk(stack) if isinstance(node, spec.Attention)]
+    return all(any(isinstance(mask, spec.Causal | spec.Prefix) for mask in own) for own in masks)
+
+
+def _config_ids(model: Any, key: str) -> list[int]:
+    carried = model.checkpoint.meaning.carried if model.checkpoint is not None else {}
+    value = carried.get(key)
+    values = value if isinstance(value, list) else [value]
+    return [number for number in values if isinstance(number, int)]
+
+
+def _ends(model: Any, given: int | Collection[int] | None) -> Tensor:
+    ids = _config_ids(model, "eos_token_id") if given is None else [given] if isinstance(given, int) else list(given)
+    return torch.tensor(sorted(ids), dtype=torch.long)
+
+
+def _pad(model: Any, given: int | None, ends: Tensor) -> int:
+    known = _config_ids(model, "pad_token_id")
+    return given if given is not None else known[0] if known else int(ends[0]) if len(ends) else 0
+
+
+def _start(model: Any, given: int | None) -> int:
+    known = [] if given is not None else _config_ids(model, "decoder_start_token_id")
+    if given is None and not known:
+        raise BestiaryError(
+            "an encoder-decoder needs decoder_start_token_id, the token its answers begin with: give it"
+        )
+    return given if given is not None else known[0]

@@ -1,0 +1,84 @@
+"""What flows beside the hidden state: positions, padding, the encoder's output, the cache, what is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from bestiary.nn.cache import Cache
+
+Made = TypeVar("Made")
+
+
+@dataclass
+class Context:
+    """One forward pass of one tower. Tensors are named by their axes: B batch, T queries, K keys, S encoder tokens."""
+
+    positions: Tensor
+    """Position of each query, ``[1 or B, T]``, for rotary and embedding positions."""
+
+    keys: int
+    """K: how many keys self-attention sees, those in the cache included."""
+
+    keep: Tensor | None = None
+    """Which keys are real tokens, ``[B, K]`` bool; ``None`` when all are."""
+
+    memory: Tensor | None = None
+    """The encoder's output, ``[B, S, dim]``."""
+
+    memory_keep: Tensor | None = None
+    """Which of the encoder's tokens are real, ``[B, S]`` bool; ``None`` when all are."""
+
+    cache: Cache | None = None
+
+    prefix: Tensor | None = None
+    """Length of the prefix that prefix masks leave open, ``[B]``."""
+
+    input_ids: Tensor | None = None
+
+    table: Tensor | None = None
+    """The token table, ``[vocab, width]``, which tied heads and a sharing decoder read."""
+
+    pooled: Tensor | None = None
+    """The pooler's output, ``[B, dim]``, for the heads after it."""
+
+    logits_to_keep: int = 0
+    """How many of the last tokens a language-model head scores; 0 for all."""
+
+    depth: int = 0
+    """Index of the layer that is running; with the module it tells caches of shared weights apart."""
+
+    shared_scores: torch.nn.Module | None = None
+    """The score position that the running stack shares between its attentions."""
+
+    _made: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def queries(self) -> int:
+        """T: how many queries this pass has."""
+        return self.positions.shape[-1]
+
+    @property
+    def past(self) -> int:
+        """How many tokens the cache held before this pass."""
+        return self.keys - self.queries
+
+    def once(self, key: Any, make: Callable[[], Made]) -> Made:
+        """Return what ``make`` gives for a key, made at its first use in this pass: masks, rotations, shared biases."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
+def padding(attention_mask: Tensor | None) -> Tensor | None:
+    """Turn an ``attention_mask`` of ones and zeros into a bool mask, or ``None`` when nothing is padded."""
+    if attention_mask is None:
+        return None
+    keep = attention_mask.bool()
+    if torch.compiler.is_compiling() or keep.is_meta or not bool(keep.all()):
+        return keep
+    return None

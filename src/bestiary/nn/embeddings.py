@@ -1,0 +1,171 @@
+"""Embeddings: tokens or patches to the first hidden state, and the positions added to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bestiary import spec
+from bestiary.errors import BestiaryError
+from bestiary.nn.context import Context
+from bestiary.nn.norms import norm
+
+
+class Learned(nn.Module):
+    """A learned vector for each position, behind rows that are never used."""
+
+    def __init__(self, node: spec.Learned, width: int) -> None:
+        super().__init__()
+        self.node = node
+        self.weight = nn.Parameter(torch.empty(node.length + node.offset, width))
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]``."""
+        _fits(context.keys, self.node.length)
+        return F.embedding(context.positions + self.node.offset, self.weight)
+
+
+class LearnedAfterPadding(nn.Module):
+    """A learned vector for each real token's position; padding reads its own row."""
+
+    def __init__(self, node: spec.LearnedAfterPadding, width: int) -> None:
+        super().__init__()
+        self.node = node
+        self.weight = nn.Parameter(torch.empty(node.length + node.pad + 1, width))
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[B, T, width]``."""
+        _fits(context.keys, self.node.length)
+        pad = self.node.pad
+        if context.input_ids is None:
+            return F.embedding(context.positions + pad + 1, self.weight)
+        real = (context.input_ids != pad).long()
+        return F.embedding((real.cumsum(-1) + context.past) * real + pad, self.weight)
+
+
+class Sinusoidal(nn.Module):
+    """Sines on even coordinates and cosines on odd ones (Vaswani et al. 2017, section 3.5)."""
+
+    def __init__(self, node: spec.Sinusoidal, width: int) -> None:
+        super().__init__()
+        self.base, self.width = node.base, width
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]`` in float64, which the sum rounds to its own dtype."""
+        frequencies = _wavelengths(self.base, self.width, context.positions.device)
+        angles = context.positions[..., None].double() * frequencies
+        return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)[..., : self.width]
+
+
+POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] = {
+    spec.Learned: Learned,
+    spec.LearnedAfterPadding: LearnedAfterPadding,
+    spec.Sinusoidal: Sinusoidal,
+}
+
+
+class SharedTokens(nn.Module):
+    """Vectors read from a token table that another module owns, plus positions."""
+
+    def __init__(self, node: spec.Tokens | spec.SharedTokens, dim: int) -> None:
+        super().__init__()
+        self.scaled, self.dropout = node.scaled, node.dropout
+        width = (node.width if isinstance(node, spec.Tokens) else None) or dim
+        self.position = None if node.position is None else POSITIONS[type(node.position)](node.position, width)
+        self.norm = None if node.norm is None else norm(node.norm, width)
+
+    def forward(self, context: Context, inputs_embeds: Tensor | None = None, **segments: Tensor | None) -> Tensor:
+        """Return the first hidden state, ``[B, T, dim]``, of ``context.input_ids`` or of given vectors."""
+        x = self.look_up(context) if inputs_embeds is None else inputs_embeds
+        if self.scaled:
+            x = x * math.sqrt(x.shape[-1])
+        x = self.add_segments(x, **segments)
+        if self.position is not None:
+            x = x + self.position(context).to(x.dtype)
+        if self.norm is not None:
+            x = self.norm(x)
+        return self.project_up(F.dropout(x, self.dropout, self.training))
+
+    def look_up(self, context: Context) -> Tensor:
+        """Return the token vectors, ``[B, T, width]``."""
+        assert context.input_ids is not None and context.table is not None
+        return F.embedding(context.input_ids, context.table)
+
+    def add_segments(self, x: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """Return ``x``: a table read by others has no segment types."""
+        return x
+
+    def project_up(self, x: Tensor) -> Tensor:
+        """Return ``x``: a table read by others is as wide as the model."""
+        return x
+
+
+class Tokens(SharedTokens):
+    """A token table, with segment types and a projection where the spec has them."""
+
+    def __init__(self, node: spec.Tokens, dim: int) -> None:
+        super().__init__(node, dim)
+        width = node.width or dim
+        self.tokens = _table(node.vocab, width)
+        self.types = _table(node.types, width) if node.types else None
+        self.project = nn.Linear(width, dim) if node.width else None
+
+    def add_segments(self, x: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """Add the vectors of ``token_type_ids``, ``[B, T]``, or of segment 0 where none are given."""
+        if self.types is None:
+            return x
+        return x + (self.types.weight[0] if token_type_ids is None else self.types(token_type_ids))
+
+    def project_up(self, x: Tensor) -> Tensor:
+        """Project a narrow table's vectors to the model's width."""
+        return x if self.project is None else self.project(x)
+
+
+class Patches(nn.Module):
+    """Square patches mapped linearly, behind learned extra tokens."""
+
+    def __init__(self, node: spec.Patches, dim: int) -> None:
+        super().__init__()
+        self.node, self.dropout = node, node.dropout
+        count = (node.image // node.patch) ** 2
+        self.patches = nn.Linear(node.channels * node.patch**2, dim)
+        self.extra = nn.Parameter(torch.empty(node.extra, dim)) if node.extra else None
+        self.position = nn.Parameter(torch.empty(count + node.extra, dim)) if node.position else None
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Map ``[B, channels, image, image]`` to ``[B, extra + patches, dim]``."""
+        size, node = pixel_values.shape[-1], self.node
+        if pixel_values.shape[1:] != (node.channels, node.image, node.image):
+            raise BestiaryError(
+                f"pixel_values has shape {list(pixel_values.shape)}; this model reads"
+                f" [batch, {node.channels}, {node.image}, {node.image}]: resize the image first"
+            )
+        side = size // node.patch
+        cut = pixel_values.unflatten(3, (side, node.patch)).unflatten(2, (side, node.patch))
+        x = self.patches(cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2))  # [B, side, side, C, patch, patch]
+        if self.extra is not None:
+            x = torch.cat((self.extra.expand(len(x), -1, -1), x), dim=1)
+        if self.position is not None:
+            x = x + self.position
+        return F.dropout(x, self.dropout, self.training)
+
+
+def _table(rows: int, width: int) -> nn.Embedding:
+    """An embedding whose rows are not drawn here: drawing on the meta device makes torch import its compiler."""
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
+
+
+@lru_cache(maxsize=16)
+def _wavelengths(base: float, width: int, device: torch.device) -> Tensor:
+    return base ** (-torch.arange(0, width, 2, dtype=torch.float64, device=device) / width)
+
+
+def _fits(keys: int, length: int) -> None:
+    if keys > length:
+        raise BestiaryError(f"the input has {keys} tokens, more than the {length} positions of this model: shorten it")

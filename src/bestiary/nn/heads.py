@@ -1,0 +1,138 @@
+"""Heads: what is read off the last hidden state. Each fills its own field of the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bestiary import spec
+from bestiary.nn.activations import ACTIVATIONS
+from bestiary.nn.context import Context
+from bestiary.nn.norms import norm
+from bestiary.nn.output import Output
+
+
+class Transform(nn.Module):
+    """Linear, nonlinearity, norm."""
+
+    def __init__(self, node: spec.Transform, dim: int, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(dim, width)
+        self.activation, self.dropout = ACTIVATIONS[node.activation], node.dropout
+        self.norm = None if node.norm is None else norm(node.norm, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[..., dim]`` to ``[..., width]``."""
+        x = self.activation(self.dense(F.dropout(x, self.dropout, self.training)))
+        return x if self.norm is None else self.norm(x)
+
+
+class Pooler(nn.Module):
+    """The first token's vector through a linear map and a nonlinearity."""
+
+    def __init__(self, node: spec.Pooler, model: spec.Model) -> None:
+        super().__init__()
+        self.dense, self.activation = nn.Linear(model.dim, model.dim), ACTIVATIONS[node.activation]
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``pooler_output``, ``[B, dim]``."""
+        output.pooler_output = context.pooled = self.activation(self.dense(x[:, 0]))
+
+
+class LMHead(nn.Module):
+    """A score for each token of the vocabulary."""
+
+    def __init__(self, node: spec.LMHead, model: spec.Model) -> None:
+        super().__init__()
+        table = spec.vocabulary(model)
+        assert table is not None
+        width = (table.width or model.dim) if node.tied else model.dim
+        self.scale = model.dim**-0.5 if node.scaled else 1.0
+        self.transform = None if node.transform is None else Transform(node.transform, model.dim, width)
+        self.output = None if node.tied else nn.Linear(width, table.vocab, bias=node.bias)
+        self.bias = nn.Parameter(torch.zeros(table.vocab)) if node.tied and node.bias else None
+        self.offset: Tensor | None
+        self.register_buffer("offset", torch.zeros(table.vocab) if node.offset else None)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``logits``, ``[B, T, vocab]``, or those of the last tokens where only they are wanted."""
+        x = x[:, -context.logits_to_keep :]
+        x = x if self.transform is None else self.transform(x)
+        x = x if self.scale == 1.0 else x * self.scale
+        assert context.table is not None
+        logits = F.linear(x, context.table, self.bias) if self.output is None else self.output(x)
+        output.logits = logits if self.offset is None else logits + self.offset
+
+
+class Classifier(nn.Module):
+    """Scores of labels for the vectors that its source names."""
+
+    def __init__(self, node: spec.Classifier, model: spec.Model) -> None:
+        super().__init__()
+        self.source, self.dropout = SOURCES[node.source], node.dropout
+        self.transform = None if node.transform is None else Transform(node.transform, model.dim, model.dim)
+        self.output = nn.Linear(model.dim, node.labels, bias=node.bias)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``logits``, ``[B, labels]`` or ``[B, T, labels]``."""
+        x = self.source(x, context)
+        x = x if self.transform is None else self.transform(x)
+        output.logits = self.output(F.dropout(x, self.dropout, self.training))
+
+
+class SentencePair(nn.Module):
+    """Whether two segments belong together, in this order."""
+
+    def __init__(self, node: spec.SentencePair, model: spec.Model) -> None:
+        super().__init__()
+        self.dropout, self.output = node.dropout, nn.Linear(model.dim, 2)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``seq_relationship_logits``, ``[B, 2]``, which are ``logits`` too where no other head fills them."""
+        output.logits = output.seq_relationship_logits = self.output(
+            F.dropout(_pooled(x, context), self.dropout, self.training)
+        )
+
+
+class Spans(nn.Module):
+    """For each token, how likely the answer begins and ends there."""
+
+    def __init__(self, node: spec.Spans, model: spec.Model) -> None:
+        super().__init__()
+        self.output = nn.Linear(model.dim, 2)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``start_logits`` and ``end_logits``, ``[B, T]`` each."""
+        output.start_logits, output.end_logits = self.output(x).unbind(-1)
+
+
+def _pooled(x: Tensor, context: Context) -> Tensor:
+    assert context.pooled is not None
+    return context.pooled
+
+
+def _last(x: Tensor, context: Context) -> Tensor:
+    if context.keep is None:
+        return x[:, -1]
+    last = (torch.arange(context.keys, device=x.device) * context.keep).argmax(-1)
+    return x[torch.arange(len(x), device=x.device), last]
+
+
+SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
+    "every": lambda x, context: x,
+    "first": lambda x, context: x[:, 0],
+    "last": _last,
+    "pooled": _pooled,
+}
+
+HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
+    spec.Pooler: Pooler,
+    spec.LMHead: LMHead,
+    spec.Classifier: Classifier,
+    spec.SentencePair: SentencePair,
+    spec.Spans: Spans,
+}

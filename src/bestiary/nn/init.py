@@ -1,0 +1,37 @@
+"""How fresh weights are drawn: one rule for every model, adapted where scores are unscaled."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bestiary.nn.attention import Projections
+from bestiary.nn.stack import Stack
+
+STD = 0.02
+
+
+@torch.no_grad()
+def initialize(model: nn.Module, seed: int | None = None) -> None:
+    """Draw every matrix from a normal distribution of deviation 0.02, in place; norms become ones, biases zeros.
+
+    The last matrix of each residual branch is scaled down by the root of the number of branches (Radford et al. 2019,
+    section 2.3). Where scores are not divided by the root of the head width, queries are drawn smaller by it.
+    """
+    generator = None if seed is None else torch.Generator(next(model.parameters()).device).manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        is_norm = "norm" in name.split(".")[-2]
+        if parameter.dim() > 1:
+            parameter.normal_(0.0, STD, generator=generator)
+        elif name.endswith("weight") and is_norm:
+            parameter.fill_(1.0)
+        else:
+            parameter.zero_()
+    for module in model.modules():
+        if isinstance(module, Projections) and module.scale is not None:
+            module.q.weight.mul_(module.head_dim**-0.5 / module.scale)
+        if isinstance(module, Stack):
+            branches = sum(len(module.layers[index].branches) for index in module.order)  # type: ignore[arg-type]
+            for name, parameter in module.named_parameters():
+                if name.endswith(("o.weight", "down.weight")):
+                    parameter.mul_(branches**-0.5)

@@ -1,0 +1,53 @@
+"""Masks as tensors: each kind says which keys a query sees; their conjunction, with padding, is made once per pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bestiary.nn.context import Context
+from bestiary.spec import Causal, Mask, Prefix, Window
+
+Mask_TK = Tensor
+
+
+def _causal(mask: Causal, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    return key <= query
+
+
+def _window(mask: Window, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    return (query - key).abs() < mask.size
+
+
+def _prefix(mask: Prefix, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    seen = key <= query
+    return seen if context.prefix is None else seen | (key < context.prefix[:, None, None, None])
+
+
+_ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
+    Causal: _causal,
+    Window: _window,
+    Prefix: _prefix,
+}
+
+
+def self_mask(masks: tuple[Mask, ...], context: Context) -> Tensor | None:
+    """Return which keys each query sees, ``[1 or B, 1, T, K]`` bool, or ``None`` when every query sees every key."""
+    if context.queries == 1 and masks == (Causal(),):
+        masks = ()  # the newest token is after every key
+    return context.once(("mask", masks), lambda: _conjunction(masks, context))
+
+
+def _conjunction(masks: tuple[Mask, ...], context: Context) -> Tensor | None:
+    device = context.positions.device
+    query = torch.arange(context.past, context.keys, device=device)[:, None]
+    key = torch.arange(context.keys, device=device)[None, :]
+    allowed = None if context.keep is None else context.keep[:, None, None, :]
+    for mask in masks:
+        seen = _ALLOWED[type(mask)](mask, query, key, context)
+        seen = seen if seen.dim() == 4 else seen[None, None]
+        allowed = seen if allowed is None else allowed & seen
+    return allowed

@@ -1,0 +1,40 @@
+"""What a model returns, under the names that transformers gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from bestiary.nn.cache import Cache
+
+
+@dataclass
+class Output:
+    """B is the batch, T the tokens. A field is ``None`` where the model has no head that fills it."""
+
+    last_hidden_state: Tensor
+    """``[B, T, dim]``."""
+    logits: Tensor | None = None
+    """``[B, T, vocab]`` of a language model, ``[B, labels]`` or ``[B, T, labels]`` of a classifier."""
+    pooler_output: Tensor | None = None
+    """``[B, dim]``."""
+    seq_relationship_logits: Tensor | None = None
+    """``[B, 2]``."""
+    start_logits: Tensor | None = None
+    """``[B, T]``."""
+    end_logits: Tensor | None = None
+    """``[B, T]``."""
+    encoder_last_hidden_state: Tensor | None = None
+    """``[B, S, dim]``."""
+    past_key_values: Cache | None = None
+
+    @property
+    def prediction_logits(self) -> Tensor | None:
+        """The language-model scores, under their name beside a sentence head."""
+        return self.logits
+
+    @property
+    def sop_logits(self) -> Tensor | None:
+        """The sentence-order scores, under their other name."""
+        return self.seq_relationship_logits

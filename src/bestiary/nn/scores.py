@@ -1,0 +1,76 @@
+"""Positions that act on the attention scores: modules called with ``(q, k, context)`` that return a bias."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bestiary import spec
+from bestiary.nn.context import Context
+
+
+class T5Bias(nn.Module):
+    """A learned scalar for each bucket of distance and each head (Raffel et al. 2019, section 2.1)."""
+
+    def __init__(self, node: spec.T5Bias, heads: int) -> None:
+        super().__init__()
+        self.node = node
+        self.weight = nn.Parameter(torch.empty(node.buckets, heads))
+
+    def forward(self, q: Tensor, k: Tensor, context: Context) -> Tensor:
+        """Return ``[1, heads, T, K]``."""
+        buckets = context.once(self.node, lambda: _buckets(self.node, _distances(context)))
+        return F.embedding(buckets, self.weight).permute(2, 0, 1)[None]
+
+
+class Alibi(nn.Module):
+    """A penalty proportional to distance, steeper for some heads than for others (Press et al. 2021)."""
+
+    def __init__(self, node: spec.Alibi, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+
+    def forward(self, q: Tensor, k: Tensor, context: Context) -> Tensor:
+        """Return ``[1, heads, T, K]``."""
+        slopes = _slopes(self.heads, q.device).to(q.dtype)
+        return -slopes[None, :, None, None] * _distances(context).abs().to(q.dtype)
+
+
+def score_position(node: spec.ScorePosition, heads: int) -> nn.Module:
+    """Build the module of a score position for so many heads."""
+    return T5Bias(node, heads) if isinstance(node, spec.T5Bias) else Alibi(spec.Alibi(), heads)
+
+
+def _distances(context: Context) -> Tensor:
+    """Return key minus query, ``[T, K]``."""
+    key = torch.arange(context.keys, device=context.positions.device)
+    return key[None, :] - key[context.past :, None]
+
+
+def _buckets(node: spec.T5Bias, distance: Tensor) -> Tensor:
+    """Half of the buckets hold one distance each; the rest grow logarithmically up to ``node.distance``."""
+    buckets, offset = node.buckets, torch.zeros_like(distance)
+    if node.bidirectional:
+        buckets //= 2
+        offset = (distance > 0) * buckets
+        distance = distance.abs()
+    else:
+        distance = (-distance).clamp(min=0)
+    exact = buckets // 2
+    # float32, as in the reference: the edge of a bucket must fall on the same distance.
+    ratio = torch.log(distance.float().clamp(min=1) / exact) / math.log(node.distance / exact)
+    far = (exact + (ratio * (buckets - exact)).to(torch.long)).clamp(max=buckets - 1)
+    return offset + torch.where(distance < exact, distance, far)
+
+
+@lru_cache(maxsize=16)
+def _slopes(heads: int, device: torch.device) -> Tensor:
+    """A geometric series from 2^(-8/n); where n is no power of two, every second of the next one fills the rest."""
+    below = 2 ** math.floor(math.log2(heads))
+    slopes = [2 ** (-8 * (i + 1) / below) for i in range(below)]
+    slopes += [2 ** (-8 * (2 * i + 1) / (2 * below)) for i in range(heads - below)]
+    return torch.tensor(slopes, device=device)

@@ -1,0 +1,116 @@
+"""Stacks of layers: residual branches in order, norms where the spec puts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bestiary import spec
+from bestiary.nn.attention import Attention, CrossAttention
+from bestiary.nn.context import Context
+from bestiary.nn.mlp import GLU, MLP
+from bestiary.nn.norms import norm
+from bestiary.nn.scores import score_position
+from bestiary.spec import branch_names, own_layers, run_order
+
+
+class Normed(nn.Module):
+    """An op behind a norm of its own."""
+
+    def __init__(self, node: spec.Normed, dim: int) -> None:
+        super().__init__()
+        self.norm, self.op = norm(node.norm, dim), op(node.op, dim)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to the same shape."""
+        return self.op(self.norm(x), context)
+
+
+class Parallel(nn.Module):
+    """Ops side by side on one input, summed."""
+
+    def __init__(self, node: spec.Parallel, dim: int) -> None:
+        super().__init__()
+        self.names = branch_names(node.ops)
+        for name, part in zip(self.names, node.ops, strict=True):
+            self.add_module(name, op(part, dim))
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to the same shape."""
+        parts = [getattr(self, name)(x, context) for name in self.names]
+        return torch.stack(parts).sum(0) if len(parts) > 2 else parts[0] + parts[1]
+
+
+OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
+    spec.Attention: Attention,
+    spec.CrossAttention: CrossAttention,
+    spec.MLP: MLP,
+    spec.GLU: GLU,
+    spec.Normed: Normed,
+    spec.Parallel: Parallel,
+}
+
+
+def op(node: spec.Op, dim: int) -> nn.Module:
+    """Build the module of an op."""
+    return OPS[type(node)](node, dim)
+
+
+class Layer(nn.Module):
+    """Residual branches, each under its op's name, with its norm beside it: ``attn``, ``attn_norm``."""
+
+    def __init__(self, node: spec.Layer, dim: int) -> None:
+        super().__init__()
+        self.branches = tuple(zip(branch_names(node), node, strict=True))
+        for name, branch in self.branches:
+            self.add_module(name, op(branch.op, dim))
+            if branch.norm is not None:
+                self.add_module(f"{name}_norm", norm(branch.norm, dim))
+                if branch.placement == "both":
+                    self.add_module(f"{name}_post_norm", norm(branch.norm, dim))
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to the same shape."""
+        for name, branch in self.branches:
+            x = self.run(name, branch, x, context)
+        return x
+
+    def run(self, name: str, branch: spec.Residual, x: Tensor, context: Context) -> Tensor:
+        """Run one branch: its norm stands where its placement says."""
+        placement = branch.placement if branch.norm is not None else "none"
+        h = self.norm(name, x) if placement in ("pre", "both") else x
+        h = getattr(self, name)(h, context)
+        if placement == "output":
+            h = self.norm(name, h)
+        elif placement == "both":
+            h = getattr(self, f"{name}_post_norm")(h)
+        h = F.dropout(h, branch.dropout, self.training)
+        x = x + (h if branch.scale == 1.0 else branch.scale * h)
+        return self.norm(name, x) if placement == "post" else x
+
+    def norm(self, name: str, x: Tensor) -> Tensor:
+        """Apply the norm of a branch."""
+        return getattr(self, f"{name}_norm")(x)
+
+
+class Stack(nn.Module):
+    """Layers in the order they run; those that share weights are one module run several times."""
+
+    def __init__(self, node: spec.Stack, dim: int) -> None:
+        super().__init__()
+        self.order = run_order(node)
+        self.layers = nn.ModuleList(Layer(layer, dim) for layer in own_layers(node))
+        self.norm = None if node.norm is None else norm(node.norm, dim)
+        heads = next((n.heads for _, n in spec.walk(own_layers(node)) if isinstance(n, spec.Attention)), 1)
+        self.position = None if node.position is None else score_position(node.position, heads)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to the same shape."""
+        context.shared_scores = self.position
+        for context.depth, index in enumerate(self.order):
+            x = self.layers[index](x, context)
+        return x if self.norm is None else self.norm(x)

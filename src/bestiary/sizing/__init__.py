@@ -1,0 +1,11 @@
+"""What a model weighs and costs, in closed form over its spec: parameters, FLOPs, bytes, and what a change is worth."""
+
+from bestiary.sizing.count import Count, count
+from bestiary.sizing.difference import Change, Difference, diff
+from bestiary.sizing.flops import Flops, flops
+from bestiary.sizing.memory import GPU_MEMORY, PRECISIONS, Memory, cache_bytes, fits, memory, weight_bytes
+
+__all__ = [
+    "GPU_MEMORY", "PRECISIONS", "Change", "Count", "Difference", "Flops", "Memory", "cache_bytes", "count", "diff",
+    "fits", "flops", "memory", "weight_bytes",
+]  # fmt: skip

@@ -1,0 +1,241 @@
+"""Parameters in closed form: an exact sum over the spec, without building anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bestiary.sizing.layers import owned
+from bestiary.sizing.maps import maps
+from bestiary.sizing.table import html, text
+from bestiary.spec import (
+    GLU,
+    MLP,
+    Alibi,
+    Attention,
+    Classifier,
+    CrossAttention,
+    EncoderDecoder,
+    Layer,
+    LayerNorm,
+    Learned,
+    LearnedAfterPadding,
+    LMHead,
+    Model,
+    Named,
+    Node,
+    Normed,
+    Parallel,
+    Patches,
+    Pooler,
+    RMSNorm,
+    Rotary,
+    SentencePair,
+    SharedTokens,
+    Sinusoidal,
+    Spans,
+    Stack,
+    T5Bias,
+    Tokens,
+    Tower,
+    Transform,
+    Transformer,
+    branch_names,
+    own_layers,
+    walk,
+)
+
+EMBEDDING = ("embed.tokens", "embed.types", "embed.position", "embed.extra", "embed.project")
+"""What counts as embedding: the tables that are looked up (tokens, segment types, positions, the extra tokens of
+images) and the projection of a narrow table. The norm of an embedding, the map of patches, which multiplies, and an
+output matrix that is not tied to the token table do not: Kaplan et al. 2020, section 1.3, leave out vocabulary and
+positions, and narrow tables came after."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many parameters a model has. Weights that are shared count once; buffers do not count."""
+
+    total: int
+    active: int
+    """Those that one token passes through: all of them, until a node exists of which a token uses a part."""
+    embedding: int
+    """Those of ``EMBEDDING``."""
+    non_embedding: int
+    heads: tuple[str, ...]
+    """The heads that were counted, by name."""
+    parts: Mapping[str, int]
+    """Module to parameters in the order of the tree, the layers of a stack summed: ``stack.layers[*].attn``."""
+
+    def __str__(self) -> str:
+        return text(self._rows())
+
+    def _repr_html_(self) -> str:
+        return html(self._rows(), ("module", "parameters"))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        sums = {"embedding": self.embedding, "non-embedding": self.non_embedding, "total": self.total}
+        return [(name, f"{number:,}") for name, number in (*self.parts.items(), *sums.items())]
+
+
+def count(spec: Model) -> Count:
+    """Count the parameters of a model with the heads that it has; exact for every spec that ``check`` accepts."""
+    parts = {path: number for path, number in _parts(spec, spec.dim, spec) if number}
+    total = sum(parts.values())
+    embedding = sum(number for path, number in parts.items() if path.endswith(EMBEDDING))
+    heads: Mapping[str, Node] = getattr(spec, "heads", {})
+    return Count(total, total, embedding, total - embedding, tuple(heads), Named(parts))
+
+
+Parts = Iterator[tuple[str, int]]
+"""Names of modules inside a node (empty for the node's own parameters), and how many parameters each has."""
+
+
+def _parts(node: Node, width: int, model: Model) -> Parts:
+    """Yield a node's parts. ``width`` is that of what it acts on: of vectors, or, for score positions, the heads."""
+    return _RULES[type(node)](node, width, model)
+
+
+def _inside(name: str, node: Node | None, width: int, model: Model) -> Parts:
+    """Yield the parts of a node that stands at ``name`` in another one, if it is there."""
+    if node is not None:
+        yield from ((f"{name}.{part}" if part else name, number) for part, number in _parts(node, width, model))
+
+
+def _nothing(node: Node, width: int, model: Model) -> Parts:
+    return iter(())
+
+
+def _linear(node: Node, width: int, model: Model) -> Parts:
+    yield "", sum([linear.parameters for linear in maps(node, model).values()])
+
+
+def _attention(node: Attention, width: int, model: Model) -> Parts:
+    yield from _linear(node, width, model)
+    yield from _inside("position", node.position, node.heads, model)
+
+
+def _normed(node: Normed, width: int, model: Model) -> Parts:
+    yield from _inside("norm", node.norm, width, model)
+    yield from _inside("op", node.op, width, model)
+
+
+def _parallel(node: Parallel, width: int, model: Model) -> Parts:
+    for name, op in zip(branch_names(node.ops), node.ops, strict=True):
+        yield from _inside(name, op, width, model)
+
+
+def _tokens(node: Tokens, width: int, model: Model) -> Parts:
+    width = node.width or width
+    yield "tokens", node.vocab * width
+    yield "types", node.types * width
+    yield from _shared_tokens(node, width, model)
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+
+
+def _shared_tokens(node: Tokens | SharedTokens, width: int, model: Model) -> Parts:
+    yield from _inside("position", node.position, width, model)
+    yield from _inside("norm", node.norm, width, model)
+
+
+def _patches(node: Patches, width: int, model: Model) -> Parts:
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+    yield "extra", node.extra * width
+    yield "position", ((node.image // node.patch) ** 2 + node.extra) * width if node.position else 0
+
+
+def _head(node: Node, width: int, model: Model) -> Parts:
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+
+
+def _lm_head(node: LMHead, width: int, model: Model) -> Parts:
+    linear = maps(node, model)
+    output = linear.pop("output", None)
+    yield from ((name, dense.parameters) for name, dense in linear.items())
+    yield from _transform_norm(node.transform, output.inputs if output else width, model)
+    if output:  # a tied head reads the token table, which is counted where it stands
+        yield ("bias", output.bias * output.outputs) if node.tied else ("output", output.parameters)
+
+
+def _classifier(node: Classifier, width: int, model: Model) -> Parts:
+    yield from _head(node, width, model)
+    yield from _transform_norm(node.transform, width, model)
+
+
+def _transform_norm(transform: Transform | None, width: int, model: Model) -> Parts:
+    return _inside("transform.norm", transform and transform.norm, width, model)
+
+
+def _stack(node: Stack, width: int, model: Model) -> Parts:
+    sums: Counter[str] = Counter()
+    for layer, times in owned(node).items():
+        for part, number in _layer(layer, width, model):
+            sums[part] += times * number
+    yield from ((f"layers[*].{part}", number) for part, number in sums.items())
+    yield from _inside("norm", node.norm, width, model)
+    if node.position is not None:
+        heads = next((part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)), 1)
+        yield from _inside("position", node.position, heads, model)
+
+
+def _layer(layer: Layer, width: int, model: Model) -> Parts:
+    for name, branch in zip(branch_names(layer), layer, strict=True):
+        yield from _inside(name, branch.op, width, model)
+        yield from _inside(f"{name}_norm", branch.norm, width, model)
+        if branch.placement == "both":
+            yield from _inside(f"{name}_post_norm", branch.norm, width, model)
+
+
+def _tower(node: Tower | Transformer, width: int, model: Model) -> Parts:
+    yield from _inside("embed", node.embed, width, model)
+    yield from _inside("stack", node.stack, width, model)
+
+
+def _transformer(node: Transformer, width: int, model: Model) -> Parts:
+    yield from _tower(node, width, model)
+    for name, head in node.heads.items():
+        yield from _inside(f"heads.{name}", head, width, model)
+
+
+def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
+    yield from _inside("encoder", node.encoder, width, model)
+    yield from _inside("decoder", node.decoder, width, model)
+    for name, head in node.heads.items():
+        yield from _inside(f"heads.{name}", head, width, model)
+
+
+def _own(number: Callable[[Any, int], int]) -> Callable[[Any, int, Model], Parts]:
+    """Return the rule of a node that is one module without parts."""
+    return lambda node, width, model: iter((("", number(node, width)),))
+
+
+_RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
+    Transformer: _transformer,
+    EncoderDecoder: _encoder_decoder,
+    Tower: _tower,
+    Stack: _stack,
+    Tokens: _tokens,
+    SharedTokens: _shared_tokens,
+    Patches: _patches,
+    Attention: _attention,
+    CrossAttention: _linear,
+    MLP: _linear,
+    GLU: _linear,
+    Normed: _normed,
+    Parallel: _parallel,
+    LayerNorm: _own(lambda node, width: width * (1 + node.bias)),
+    RMSNorm: _own(lambda node, width: width),
+    Learned: _own(lambda node, width: (node.length + node.offset) * width),
+    LearnedAfterPadding: _own(lambda node, width: (node.length + node.pad + 1) * width),
+    Sinusoidal: _nothing,
+    Rotary: _nothing,
+    Alibi: _nothing,
+    T5Bias: _own(lambda node, width: node.buckets * width),
+    Pooler: _head,
+    LMHead: _lm_head,
+    Classifier: _classifier,
+    SentencePair: _head,
+    Spans: _head,
+}

@@ -1,0 +1,186 @@
+"""Floating-point operations of a pass, from the matrix products in the spec.
+
+A multiply-add is two operations. A vector times a matrix of n entries costs 2 n; with h heads of width d, each pair of
+a query and a key it sees costs 2 h d for its score and 2 h d for its value. What is no matrix product (lookups, norms,
+nonlinearities, softmax, sums) is free, as in Kaplan et al. 2020, section 2.1 and table 1. Hoffmann et al. 2022,
+appendix F, count the lookup and the softmax too, and every pair of a causal mask. In both papers the backward pass
+costs twice the forward pass, so training costs three times it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bestiary.sizing.layers import runs
+from bestiary.sizing.maps import maps
+from bestiary.sizing.reach import checked_tokens, context_length, pairs
+from bestiary.sizing.table import html, text
+from bestiary.spec import (
+    GLU,
+    MLP,
+    Attention,
+    Classifier,
+    CrossAttention,
+    EncoderDecoder,
+    LMHead,
+    Model,
+    Named,
+    Node,
+    Normed,
+    Parallel,
+    Patches,
+    Pooler,
+    SentencePair,
+    SharedTokens,
+    Spans,
+    Stack,
+    Tokens,
+    Transformer,
+    branch_names,
+)
+
+TRAINING = 3
+"""A forward pass, and a backward pass that costs twice as much."""
+
+
+@dataclass(frozen=True)
+class Flops:
+    """The operations of one forward pass over one sequence."""
+
+    tokens: int
+    """Tokens read: the context, and for an encoder-decoder the source besides."""
+    parts: Mapping[str, int]
+    """Module to operations in the order of the tree, the layers of a stack summed."""
+
+    @property
+    def sequence(self) -> int:
+        """Operations of the whole pass."""
+        return sum(self.parts.values())
+
+    @property
+    def forward(self) -> float:
+        """Operations per token, the mean over the sequence."""
+        return self.sequence / self.tokens
+
+    @property
+    def training(self) -> float:
+        """Operations per token of a forward and a backward pass, nothing recomputed."""
+        return TRAINING * self.forward
+
+    def __str__(self) -> str:
+        return text(self._rows())
+
+    def _repr_html_(self) -> str:
+        return html(self._rows(), ("module", "FLOPs"))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [(path, f"{number:,}") for path, number in self.parts.items()]
+        return [
+            *rows,
+            (f"forward, {self.tokens:,} tokens", f"{self.sequence:,}"),
+            ("forward, per token", f"{self.forward:,.0f}"),
+            ("training, per token", f"{self.training:,.0f}"),
+        ]
+
+
+def flops(spec: Model, context: int | None = None, source: int | None = None) -> Flops:
+    """Return the operations of a forward pass over ``context`` tokens, and ``source`` tokens on the encoder's side.
+
+    ``context`` is the model's own length unless said, ``source`` as long as the context. Heads are included: a
+    language-model head scores every token. Layers that share weights cost as often as they run. Raises
+    ``BestiaryError`` when the model has no positions for so many tokens, or no length of its own.
+    """
+    tokens = context_length(spec, context)
+    if isinstance(spec, EncoderDecoder):
+        read = checked_tokens("source", tokens if source is None else source, spec.encoder.embed)
+        parts = [
+            *_tower("encoder.", spec.encoder.embed, spec.encoder.stack, _Pass(spec, read)),
+            *_tower("decoder.", spec.decoder.embed, spec.decoder.stack, _Pass(spec, tokens, read)),
+        ]
+    else:
+        assert isinstance(spec, Transformer)
+        read = 0
+        parts = list(_tower("", spec.embed, spec.stack, _Pass(spec, tokens)))
+    parts += [(f"heads.{name}", _cost(head, _Pass(spec, tokens))) for name, head in spec.heads.items()]
+    return Flops(tokens + read, Named({path: cost for path, cost in parts if cost}))
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What a cost depends on beside the node: the model, the tokens read, and the encoder's tokens."""
+
+    model: Model
+    tokens: int
+    source: int = 0
+
+
+def _tower(prefix: str, embed: Node, stack: Stack, run: _Pass) -> Iterator[tuple[str, int]]:
+    yield f"{prefix}embed", _cost(embed, run)
+    sums: Counter[str] = Counter()
+    for layer, times in runs(stack).items():
+        for name, branch in zip(branch_names(layer), layer, strict=True):
+            sums[name] += times * _cost(branch.op, run)
+    yield from ((f"{prefix}stack.layers[*].{name}", cost) for name, cost in sums.items())
+
+
+def _cost(node: Node, run: _Pass) -> int:
+    return _RULES[type(node)](node, run)
+
+
+def _once(node: Node, run: _Pass) -> int:
+    """The node's linear maps on one vector."""
+    return 2 * sum(linear.weights for linear in maps(node, run.model).values())
+
+
+def _each(node: Node, run: _Pass) -> int:
+    """The node's linear maps on each token."""
+    return run.tokens * _once(node, run)
+
+
+def _attention(node: Attention, run: _Pass) -> int:
+    inner = maps(node, run.model)["q"].outputs
+    return _each(node, run) + 4 * inner * pairs(node.mask, run.tokens)
+
+
+def _cross_attention(node: CrossAttention, run: _Pass) -> int:
+    linear = maps(node, run.model)
+    asked = run.tokens * (linear["q"].weights + linear["o"].weights)
+    read = run.source * (linear["k"].weights + linear["v"].weights)
+    return 2 * (asked + read) + 4 * linear["q"].outputs * run.tokens * run.source
+
+
+def _normed(node: Normed, run: _Pass) -> int:
+    return _cost(node.op, run)
+
+
+def _parallel(node: Parallel, run: _Pass) -> int:
+    return sum(_cost(op, run) for op in node.ops)
+
+
+def _patches(node: Patches, run: _Pass) -> int:
+    return (run.tokens - node.extra) * _once(node, run)
+
+
+def _classifier(node: Classifier, run: _Pass) -> int:
+    return _each(node, run) if node.source == "every" else _once(node, run)
+
+
+_RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
+    Tokens: _each,
+    SharedTokens: _each,
+    Patches: _patches,
+    Attention: _attention,
+    CrossAttention: _cross_attention,
+    MLP: _each,
+    GLU: _each,
+    Normed: _normed,
+    Parallel: _parallel,
+    Pooler: _once,
+    LMHead: _each,
+    Classifier: _classifier,
+    SentencePair: _once,
+    Spans: _each,
+}

@@ -1,0 +1,107 @@
+"""The linear maps of each node: what its parameters and its FLOPs are both read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bestiary.spec import (
+    GLU,
+    MLP,
+    Attention,
+    Classifier,
+    CrossAttention,
+    LMHead,
+    Model,
+    Node,
+    Patches,
+    Pooler,
+    SentencePair,
+    SharedTokens,
+    Spans,
+    Tokens,
+    vocabulary,
+)
+
+
+class Linear(NamedTuple):
+    """A matrix from ``inputs`` to ``outputs`` numbers, with a bias or not."""
+
+    inputs: int
+    outputs: int
+    bias: bool = True
+
+    @property
+    def weights(self) -> int:
+        """Entries of the matrix, which are the multiply-adds that one vector costs."""
+        return self.inputs * self.outputs
+
+    @property
+    def parameters(self) -> int:
+        """Entries of the matrix and of the bias."""
+        return self.weights + self.bias * self.outputs
+
+
+Maps = dict[str, Linear]
+
+
+def maps(node: Node, model: Model) -> Maps:
+    """Return the linear maps that a node applies, by the names of their modules. ``model`` is the tree it stands in."""
+    return _RULES[type(node)](node, model)
+
+
+def _attention(node: Attention | CrossAttention, model: Model) -> Maps:
+    # Without a head width of its own the heads split dim, so dim stays exact where a half-made edit does not divide it.
+    inner = node.heads * node.head_dim if node.head_dim else model.dim
+    shared = inner if node.kv_heads is None else inner * node.kv_heads // node.heads
+    return {
+        "q": Linear(model.dim, inner, "q" in node.bias),
+        "k": Linear(model.dim, shared, "k" in node.bias),
+        "v": Linear(model.dim, shared, "v" in node.bias),
+        "o": Linear(inner, model.dim, "o" in node.bias),
+    }
+
+
+def _mlp(node: MLP, model: Model) -> Maps:
+    return {"up": Linear(model.dim, node.hidden, node.bias), "down": Linear(node.hidden, model.dim, node.bias)}
+
+
+def _glu(node: GLU, model: Model) -> Maps:
+    up = Linear(model.dim, node.hidden, node.bias)
+    return {"gate": up, "up": up, "down": Linear(node.hidden, model.dim, node.bias)}
+
+
+def _tokens(node: Tokens, model: Model) -> Maps:
+    return {"project": Linear(node.width, model.dim)} if node.width else {}
+
+
+def _patches(node: Patches, model: Model) -> Maps:
+    return {"patches": Linear(node.channels * node.patch**2, model.dim)}
+
+
+def _lm_head(node: LMHead, model: Model) -> Maps:
+    table = vocabulary(model)
+    width = (table and node.tied and table.width) or model.dim
+    transform = {"transform.dense": Linear(model.dim, width)} if node.transform else {}
+    return {**transform, "output": Linear(width, table.vocab, node.bias)} if table else transform
+
+
+def _classifier(node: Classifier, model: Model) -> Maps:
+    transform = {"transform.dense": Linear(model.dim, model.dim)} if node.transform else {}
+    return {**transform, "output": Linear(model.dim, node.labels, node.bias)}
+
+
+_RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
+    Attention: _attention,
+    CrossAttention: _attention,
+    MLP: _mlp,
+    GLU: _glu,
+    Tokens: _tokens,
+    SharedTokens: lambda node, model: {},
+    Patches: _patches,
+    Pooler: lambda node, model: {"dense": Linear(model.dim, model.dim)},
+    LMHead: _lm_head,
+    Classifier: _classifier,
+    SentencePair: lambda node, model: {"output": Linear(model.dim, 2)},
+    Spans: lambda node, model: {"output": Linear(model.dim, 2)},
+}

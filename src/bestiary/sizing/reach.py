@@ -1,0 +1,107 @@
+"""How far attention sees: lengths of contexts, and the keys that masks leave to a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from bestiary.errors import BestiaryError
+from bestiary.spec import (
+    Attention,
+    Causal,
+    Embedding,
+    EncoderDecoder,
+    Learned,
+    LearnedAfterPadding,
+    Mask,
+    Model,
+    Patches,
+    Prefix,
+    Rotary,
+    Transformer,
+    Window,
+    walk,
+)
+
+
+class Reach(NamedTuple):
+    """How many keys before a query, and how many after it, a mask leaves visible; ``None`` is all of them."""
+
+    behind: int | None = None
+    ahead: int | None = None
+
+
+_REACH: dict[type[Mask], Callable[[Any], Reach]] = {
+    Causal: lambda mask: Reach(ahead=0),
+    Window: lambda mask: Reach(mask.size - 1, mask.size - 1),
+    Prefix: lambda mask: Reach(ahead=0),  # the prefix's length is the input's, not the model's: counted as none
+}
+
+
+def reach(masks: Iterable[Mask]) -> Reach:
+    """Return the reach of a conjunction of masks."""
+    sides = [_REACH[type(mask)](mask) for mask in masks]
+    return Reach(_least(side.behind for side in sides), _least(side.ahead for side in sides))
+
+
+def pairs(masks: Iterable[Mask], tokens: int) -> int:
+    """Return how many pairs of a query and a key it sees a sequence has; without masks, ``tokens ** 2``."""
+    seen = reach(masks)
+    return tokens + _beside(seen.behind, tokens) + _beside(seen.ahead, tokens)
+
+
+def positions(embed: Embedding) -> int | None:
+    """Return how many tokens an embedding has positions for; ``None`` where nothing bounds them."""
+    if isinstance(embed, Patches):
+        return (embed.image // embed.patch) ** 2 + embed.extra
+    position = getattr(embed, "position", None)
+    return position.length if isinstance(position, Learned | LearnedAfterPadding) else None
+
+
+def context_length(spec: Model, context: int | None = None) -> int:
+    """Return ``context`` if the model can read so many tokens, or the length that the model was made for.
+
+    Raises ``BestiaryError`` when the context is not positive, is longer than the learned positions, or is not given
+    for a model whose spec says no length.
+    """
+    embed = _reader(spec)
+    most = positions(embed)
+    if context is None:
+        trained = (node.position.length for _, node in walk(spec) if _is_rotary(node))
+        context = most or next(trained, None)
+        if context is None:
+            raise BestiaryError("context: this model's positions have no length of their own; say how many tokens")
+    return checked_tokens("context", context, embed)
+
+
+def checked_tokens(name: str, tokens: int, embed: Embedding) -> int:
+    """Return a number of tokens that an embedding can read; raises ``BestiaryError`` naming the argument."""
+    most = positions(embed)
+    if tokens < 1:
+        raise BestiaryError(f"{name} is {tokens}; give at least one token")
+    if most is not None and tokens > most:
+        raise BestiaryError(f"{name} is {tokens}, more than the {most} positions of this model; give at most {most}")
+    if isinstance(embed, Patches) and tokens != most:
+        raise BestiaryError(f"{name} is {tokens}, but an image is always {most} tokens to this model; leave it out")
+    return tokens
+
+
+def _reader(spec: Model) -> Embedding:
+    if isinstance(spec, EncoderDecoder):
+        return spec.decoder.embed
+    assert isinstance(spec, Transformer)
+    return spec.embed
+
+
+def _is_rotary(node: Any) -> bool:
+    return isinstance(node, Attention) and isinstance(node.position, Rotary) and node.position.length is not None
+
+
+def _least(limits: Iterable[int | None]) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _beside(limit: int | None, tokens: int) -> int:
+    """Sum over queries of the keys seen on one side: the i-th query from that end has i keys there, at most limit."""
+    most = tokens - 1 if limit is None else min(limit, tokens - 1)
+    return most * (most + 1) // 2 + (tokens - 1 - most) * most

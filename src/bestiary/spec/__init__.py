@@ -1,0 +1,60 @@
+"""The architecture language: a model is a tree of immutable nodes. Nothing here runs, and nothing here needs torch."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+from bestiary.spec.check import check
+from bestiary.spec.edit import children, swap, walk
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Tokens
+from bestiary.spec.flat import flat
+from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, SentencePair, Spans, Transform
+from bestiary.spec.masks import Causal, Mask, Prefix, Window
+from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
+from bestiary.spec.node import Named, Node
+from bestiary.spec.norms import LayerNorm, Norm, RMSNorm
+from bestiary.spec.ops import GLU, MLP, Activation, Attention, CrossAttention, Normed, Op, Parallel
+from bestiary.spec.positions import (
+    Alibi,
+    DynamicScaling,
+    EmbeddingPosition,
+    Learned,
+    LearnedAfterPadding,
+    LearnedGrid,
+    LinearScaling,
+    Llama3Scaling,
+    Rotary,
+    RotaryScaling,
+    ScorePosition,
+    Sinusoidal,
+    T5Bias,
+    YarnScaling,
+)
+from bestiary.spec.resize import resize, tiny
+from bestiary.spec.serial import from_json, to_json
+from bestiary.spec.show import tree
+from bestiary.spec.stacks import Layer, Placement, Repeat, Residual, Stack, branch_names, own_layers, run_order
+from bestiary.spec.vary import with_position
+
+__all__ = [
+    "GLU", "MLP", "Activation", "Alibi", "Attention", "Causal", "Classifier", "CrossAttention", "DynamicScaling",
+    "Embedding", "EmbeddingPosition", "EncoderDecoder", "Head", "LMHead", "Layer", "LayerNorm", "Learned",
+    "LearnedAfterPadding", "LearnedGrid", "LinearScaling", "Llama3Scaling", "Mask", "Model", "Named", "Node",
+    "Norm", "Normed", "Op", "Parallel", "Patches", "Placement", "Pooler", "Prefix", "RMSNorm", "Repeat", "Residual",
+    "Rotary", "RotaryScaling", "ScorePosition", "SentencePair", "SharedTokens", "Sinusoidal", "Spans", "Stack",
+    "T5Bias", "Tokens", "Tower", "Transform", "Transformer", "Window", "YarnScaling", "branch_names", "check",
+    "children", "flat", "from_json", "own_layers", "resize", "run_order", "swap", "tiny", "to_json", "tree",
+    "vocabulary", "walk", "with_position",
+]  # fmt: skip
+
+
+class _Room(ModuleType):
+    """``bestiary.spec`` is this room, and called with a name it is the entry's spec: one word of the public surface."""
+
+    def __call__(self, name: str, task: str | None = None) -> Model:
+        return import_module("bestiary.api").spec(name, task)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -1,0 +1,202 @@
+"""Whole-tree checks: what cannot be built is refused with the path where it is wrong, all problems in one message."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
+
+from bestiary.errors import BestiaryError
+from bestiary.spec.edit import children, walk
+from bestiary.spec.embeddings import Patches, SharedTokens, Tokens
+from bestiary.spec.fields import misfit
+from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
+from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
+from bestiary.spec.node import Node
+from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel
+from bestiary.spec.positions import LearnedGrid, Rotary, T5Bias
+from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers
+
+Checked = TypeVar("Checked", bound=Model)
+
+MAX_DEPTH = 10_000
+"""No published model comes near; a corrupt config that asks for a billion layers must not be obeyed."""
+MAX_SIZE = 2**31
+_ZERO_ALLOWED = {"types", "offset", "extra", "pad"}
+_SHOWN = 6
+
+
+def check(spec: Checked) -> Checked:
+    """Return the spec unchanged, or raise ``BestiaryError`` naming every distinct problem with its path."""
+    places: dict[str, list[str]] = {}
+    for path, problem in problems(spec):
+        places.setdefault(problem, []).append(path)
+    if places:
+        found = [_sentence(problem, paths) for problem, paths in places.items()]
+        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise BestiaryError("; ".join(found[:_SHOWN]) + more)
+    return spec
+
+
+def _sentence(problem: str, paths: list[str]) -> str:
+    also = f" (and so at {len(paths) - 1} more places)" if len(paths) > 1 else ""
+    return f"{paths[0]}: {problem}{also}" if paths[0] else problem
+
+
+def problems(spec: Model) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a spec: the path and the problem. A layer that stands many times is checked once."""
+    for path, node in _walk_once(spec, "", set()):
+        for problem in _field_problems(node) or _rule_problems(node, spec):
+            yield path, problem
+
+
+def _walk_once(part: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Node]]:
+    """Yield the nodes of a tree as ``walk`` does, each object at its first place only."""
+    if id(part) in seen:
+        return
+    if isinstance(part, Node | tuple):
+        seen.add(id(cast(object, part)))  # the tree keeps every part alive, so no id is used twice
+    if isinstance(part, Node):
+        yield path, part
+    for segment, child in children(part):
+        hidden = isinstance(part, Residual | Normed) and segment == ".op"
+        yield from _walk_once(child, path if hidden else (path + segment).removeprefix("."), seen)
+
+
+def _field_problems(node: Node) -> list[str]:
+    found: list[str] = []
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        wrong = misfit(type(node), field.name, value)
+        if wrong:
+            found.append(wrong)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            least = 0 if field.name in _ZERO_ALLOWED else 1
+            if not least <= value < MAX_SIZE:
+                found.append(f"{field.name} is {value}, which must be from {least} to {MAX_SIZE - 1}")
+        elif isinstance(value, float):
+            found += _float_problems(field.name, value)
+    return found
+
+
+def _float_problems(name: str, value: float) -> list[str]:
+    if not math.isfinite(value):
+        return [f"{name} is {value}, which must be a finite number"]
+    if name == "dropout" and not 0 <= value < 1:
+        return [f"dropout is {value}, which must be at least 0 and less than 1"]
+    if name in {"eps", "base", "factor", "fraction"} and value <= 0:
+        return [f"{name} is {value}, which must be positive"]
+    return []
+
+
+def _attention(node: Attention | CrossAttention, spec: Model) -> Iterator[str]:
+    if node.head_dim is None and spec.dim % node.heads:
+        yield f"{node.heads} heads do not divide dim {spec.dim}"
+    if node.kv_heads is not None and node.heads % node.kv_heads:
+        yield f"{node.kv_heads} kv_heads do not divide {node.heads} heads"
+    if set(node.bias) - set("qkvo") or len(set(node.bias)) < len(node.bias):
+        yield f"bias is '{node.bias}', which must name projections among q, k, v and o, each once"
+    position = node.position if isinstance(node, Attention) else None
+    if isinstance(position, Rotary):
+        rotated = int((node.head_dim or spec.dim // node.heads) * position.fraction)
+        if position.fraction > 1 or rotated < 2 or rotated % 2:
+            yield f"rotary positions turn pairs, but {rotated} coordinates of each head would be rotated"
+
+
+def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
+    one_side = node.buckets // (2 if node.bidirectional else 1)
+    if one_side < 2 or node.buckets % 2 or node.distance <= one_side // 2:
+        yield f"{node.buckets} buckets cannot be spread over distances up to {node.distance}"
+
+
+def _stack(node: Stack, spec: Model) -> Iterator[str]:
+    repeats = [item for item in node.layers if isinstance(item, Repeat)]
+    faults = [fault for repeat in repeats for fault in _field_problems(repeat)]  # own layers hide what repeats them
+    if faults:
+        yield from faults
+    elif not node.layers or not all(repeat.layers for repeat in repeats):
+        yield "a stack, and what it repeats, needs at least one layer"
+    elif len(node.layers) > MAX_DEPTH or sum(repeat.times for repeat in repeats) > MAX_DEPTH:
+        yield f"the stack has more than {MAX_DEPTH} layers"
+    elif node.position is not None:
+        heads = {part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)}
+        if len(heads) > 1:
+            yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"
+
+
+def _parallel(node: Parallel, spec: Model) -> Iterator[str]:
+    if len(node.ops) < 2:
+        yield "parallel branches need at least two ops"
+
+
+def _tokens(node: Tokens | SharedTokens, spec: Model) -> Iterator[str]:
+    if isinstance(node.position, LearnedGrid):
+        yield "LearnedGrid is for patches of an image; tokens take Learned(length)"
+
+
+def _patches(node: Patches, spec: Model) -> Iterator[str]:
+    if node.image % node.patch:
+        yield f"patches of {node.patch} pixels do not tile an image of {node.image}"
+    if node.position is not None and not isinstance(node.position, LearnedGrid):
+        yield f"patches take LearnedGrid, not {type(node.position).__name__}"
+
+
+def _transformer(node: Transformer, spec: Model) -> Iterator[str]:
+    if any(isinstance(part, CrossAttention) for _, part in walk(node.stack)):
+        yield "stack: cross-attention has no encoder to read; build an EncoderDecoder"
+
+
+def _encoder_decoder(node: EncoderDecoder, spec: Model) -> Iterator[str]:
+    if isinstance(node.encoder.embed, SharedTokens):
+        yield "encoder.embed: SharedTokens is the decoder's; the encoder owns the table"
+    if isinstance(node.decoder.embed, SharedTokens) and not isinstance(node.encoder.embed, Tokens):
+        yield "decoder.embed: SharedTokens has no token table of the encoder to share"
+    if isinstance(node.decoder.embed, SharedTokens) and getattr(node.encoder.embed, "width", None) not in (
+        None,
+        spec.dim,
+    ):
+        yield "decoder.embed: a table narrower than the model cannot be shared"
+    if any(isinstance(part, CrossAttention) for _, part in walk(node.encoder.stack)):
+        yield "encoder.stack: cross-attention belongs to the decoder"
+
+
+def _lm_head(node: LMHead, spec: Model) -> Iterator[str]:
+    table = vocabulary(spec)
+    if table is None:
+        yield "a language-model head needs a token vocabulary"
+    elif node.tied and node.transform is None and table.width not in (None, spec.dim):
+        yield f"a tied head needs a transform from dim {spec.dim} to the table's width {table.width}"
+
+
+def _classifier(node: Classifier, spec: Any) -> Iterator[str]:
+    if node.source == "pooled":
+        yield from _needs_pooler(node, spec)
+
+
+def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
+    kinds: list[type[Node]] = [type(head) for head in spec.heads.values()]
+    if Pooler not in kinds or kinds.index(Pooler) > kinds.index(type(node)):
+        yield "what reads the pooled vector needs a Pooler before it among the heads"
+
+
+_RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
+    Attention: _attention,
+    CrossAttention: _attention,
+    T5Bias: _t5_bias,
+    Stack: _stack,
+    Parallel: _parallel,
+    Tokens: _tokens,
+    SharedTokens: _tokens,
+    Patches: _patches,
+    Transformer: _transformer,
+    EncoderDecoder: _encoder_decoder,
+    LMHead: _lm_head,
+    Classifier: _classifier,
+    SentencePair: _needs_pooler,
+}
+
+
+def _rule_problems(node: Node, spec: Model) -> list[str]:
+    rule = _RULES.get(type(node))
+    return list(rule(cast(Any, node), spec)) if rule else []

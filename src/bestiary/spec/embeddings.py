@@ -1,0 +1,54 @@
+"""Embeddings: how tokens or patches become the first hidden state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bestiary.spec.node import Node
+from bestiary.spec.norms import Norm
+from bestiary.spec.positions import EmbeddingPosition
+
+
+@dataclass(frozen=True)
+class Embedding(Node):
+    """Any embedding."""
+
+
+@dataclass(frozen=True)
+class Tokens(Embedding):
+    """A table of ``vocab`` token vectors, plus segment types and positions, then norm and dropout.
+
+    ``types`` is the number of segment types, 0 for none. ``width`` is the table's own width where it is narrower than
+    the model, and is then projected up (ALBERT section 3.1). ``scaled`` multiplies the token vectors by the root of
+    their width (Vaswani et al. 2017, section 3.4).
+    """
+
+    vocab: int
+    types: int = 0
+    position: EmbeddingPosition | None = None
+    norm: Norm | None = None
+    width: int | None = None
+    scaled: bool = False
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class SharedTokens(Embedding):
+    """The encoder's token table read again by the decoder, with the decoder's own position and norm."""
+
+    position: EmbeddingPosition | None = None
+    norm: Norm | None = None
+    scaled: bool = False
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Patches(Embedding):
+    """Square patches of a square image, each mapped linearly to a vector, behind ``extra`` learned tokens (ViT)."""
+
+    image: int
+    patch: int
+    channels: int = 3
+    extra: int = 1
+    position: EmbeddingPosition | None = None
+    dropout: float = 0.0

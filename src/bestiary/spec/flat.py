@@ -1,0 +1,219 @@
+"""The flat view: a spec unrolled into pseudo-code of its forward pass, so that a model is read in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any, cast
+
+from bestiary.spec.edit import swap
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Tokens
+from bestiary.spec.fold import fold
+from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, SentencePair, Transform
+from bestiary.spec.masks import Causal, Mask, Prefix, Window
+from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
+from bestiary.spec.norms import Norm, RMSNorm
+from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel
+from bestiary.spec.positions import (
+    Alibi,
+    EmbeddingPosition,
+    Learned,
+    LearnedAfterPadding,
+    Rotary,
+    ScorePosition,
+    Sinusoidal,
+    T5Bias,
+)
+from bestiary.spec.stacks import Repeat, Residual, Stack
+
+Line = tuple[str, str]
+"""A line of pseudo-code and the remark beside it."""
+
+
+def flat(spec: Transformer | EncoderDecoder) -> str:
+    """Return the forward pass as pseudo-code. B is the batch, T the tokens, S the encoder's tokens."""
+    if isinstance(spec, EncoderDecoder):
+        lines = [*_tower(spec.encoder.embed, spec.encoder.stack, spec, "input_ids", "S"), ("memory = x", "")]
+        lines += [("", ""), *_tower(spec.decoder.embed, spec.decoder.stack, spec, "decoder_input_ids", "T")]
+        header = "def forward(input_ids, decoder_input_ids):"
+    else:
+        header = "def forward(pixel_values):" if isinstance(spec.embed, Patches) else "def forward(input_ids):"
+        lines = list(_tower(spec.embed, spec.stack, spec, "input_ids", "T"))
+    for name, head in spec.heads.items():
+        lines += [("", ""), *_head(name, head, spec)]
+    return "\n".join([header, *(_aligned(code, remark) for code, remark in lines)])
+
+
+def _aligned(code: str, remark: str) -> str:
+    text = f"    {code}" if code else ""
+    return f"{text:<88} # {remark}" if remark else text.rstrip()
+
+
+def _tower(embed: Embedding, stack: Stack, spec: Any, ids: str, length: str) -> Iterator[Line]:
+    yield from _embed(embed, spec, ids, length)
+    if stack.position is not None:  # shown in each attention, which is where it acts
+        yield f"# {_score(stack.position)} is learned or computed once and shared by every layer", ""
+        stack = swap(
+            stack, Attention, lambda attention: attention.replace(position=attention.position or stack.position)
+        )
+    yield from _layers(stack.layers, spec.dim)
+    if stack.norm is not None:
+        yield f"x = {_norm(stack.norm)}(x)", ""
+
+
+def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]:
+    if isinstance(embed, Patches):
+        count = (embed.image // embed.patch) ** 2
+        pixels = embed.channels * embed.patch**2
+        yield "x = patches(pixel_values) @ W + b", f"{count} patches of {pixels} values -> [B, {count}, {spec.dim}]"
+        if embed.extra:
+            yield "x = concat(extra_tokens, x)", f"[B, {count + embed.extra}, {spec.dim}]"
+        if embed.position is not None:
+            yield "x = x + position", "a learned vector for each place"
+        return
+    tokens = cast("Tokens | SharedTokens", embed)
+    table = cast(Tokens, embed if isinstance(embed, Tokens) else vocabulary(spec))
+    width = table.width or spec.dim
+    terms = [f"token[{ids}]" + (f" * sqrt({width})" if tokens.scaled else "")]
+    terms += ["segment[token_type_ids]"] if isinstance(tokens, Tokens) and tokens.types else []
+    terms += [_position(tokens.position)] if tokens.position is not None else []
+    yield f"x = {' + '.join(terms)}", f"[B, {length}, {width}]"
+    if tokens.norm is not None:
+        yield f"x = {_norm(tokens.norm)}(x)", ""
+    if table.width is not None and isinstance(embed, Tokens):
+        yield "x = x @ W + b", f"{width} -> {spec.dim}"
+
+
+def _position(position: EmbeddingPosition) -> str:
+    if isinstance(position, Learned):
+        return (
+            "position[0, 1, ...]" if not position.offset else f"position[{position.offset}, {position.offset + 1}, ...]"
+        )
+    if isinstance(position, LearnedAfterPadding):
+        return f"position[{position.pad + 1}, {position.pad + 2}, ...]"
+    return "sines_and_cosines" if isinstance(position, Sinusoidal) else "position"
+
+
+def _score(position: ScorePosition) -> str:
+    if isinstance(position, T5Bias):
+        return "table[bucket(key - query)]"
+    return "-slope * |key - query|" if isinstance(position, Alibi) else "position"
+
+
+def _layers(layers: Any, dim: int) -> Iterator[Line]:
+    yield from _fold(fold(layers), dim)
+
+
+def _fold(runs: Any, dim: int) -> Iterator[Line]:
+    for times, unit in runs:
+        indent = ""
+        if times > 1:
+            yield f"repeat {times} times:", "each with weights of its own"
+            indent = "    "
+        for code, remark in _fold(unit, dim) if isinstance(unit, list) else _layer(unit, dim):
+            yield indent + code, remark
+
+
+def _layer(layer: Any, dim: int) -> Iterator[Line]:
+    if isinstance(layer, Repeat):
+        yield f"repeat {layer.times} times:", "with the same weights"
+        for code, remark in _layers(layer.layers, dim):
+            yield "    " + code, remark
+        return
+    for branch in cast("tuple[Residual, ...]", layer):
+        yield from _branch(branch, dim)
+
+
+def _branch(branch: Residual, dim: int) -> Iterator[Line]:
+    norm = _norm(branch.norm) if branch.norm is not None else None
+    before = norm is not None and branch.placement in ("pre", "both")
+    if before:
+        yield f"h = {norm}(x)", ""
+    source = "h" if before else "x"
+    result = yield from _op(branch.op, source, dim)
+    added = f"{branch.scale:g} * ({result})" if branch.scale != 1.0 else result
+    if norm is not None and branch.placement == "post":
+        yield f"x = {norm}(x + {added})", ""
+    elif norm is not None and branch.placement in ("output", "both"):
+        yield f"x = x + {norm}({added})", ""
+    else:
+        yield f"x = x + {added}", ""
+
+
+def _op(op: Op, x: str, dim: int) -> Generator[Line, None, str]:
+    """Yield the lines that an op needs and return the expression of its result."""
+    if isinstance(op, Attention | CrossAttention):
+        return (yield from _attention(op, x, dim))
+    if isinstance(op, MLP):
+        b1, b2 = (" + b1", " + b2") if op.bias else ("", "")
+        yield f"m = {op.activation}({x} @ W1{b1})", f"{dim} -> {op.hidden}"
+        return f"m @ W2{b2}"
+    if isinstance(op, GLU):
+        yield f"m = {op.activation}({x} @ Wgate) * ({x} @ Wup)", f"{dim} -> {op.hidden}, twice"
+        return "m @ Wdown"
+    if isinstance(op, Normed):
+        yield f"n = {_norm(op.norm)}({x})", ""
+        return (yield from _op(op.op, "n", dim))
+    results: list[str] = []
+    for index, part in enumerate(cast(Parallel, op).ops):
+        result = yield from _op(part, x, dim)
+        yield f"r{index} = {result}", ""
+        results.append(f"r{index}")
+    return " + ".join(results)
+
+
+def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Generator[Line, None, str]:
+    head_dim = op.head_dim or dim // op.heads
+    kv_heads = op.kv_heads or op.heads
+    source = "memory" if isinstance(op, CrossAttention) else x
+    bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
+    shape = f"{op.heads} heads of {head_dim}" + (f", {kv_heads} for keys and values" if kv_heads != op.heads else "")
+    yield f"q, k, v = {x} @ Wq{bias['q']}, {source} @ Wk{bias['k']}, {source} @ Wv{bias['v']}", shape
+    if isinstance(op, Attention) and isinstance(op.position, Rotary):
+        share = "" if op.position.fraction == 1 else f"the first {op.position.fraction:g} of each head, "
+        yield "q, k = rotate(q, positions), rotate(k, positions)", f"{share}base {op.position.base:g}"
+    scale = head_dim**-0.5 if op.scale is None else op.scale
+    terms = ["q @ k.T" + (f" * {scale:.4g}" if scale != 1 else "")]
+    if isinstance(op, Attention) and isinstance(op.position, ScorePosition):
+        terms.append(_score(op.position))
+    masks = _masks(op.mask) if isinstance(op, Attention) else ""
+    yield f"a = softmax({' + '.join(terms)}) @ v", masks or "every token sees every token"
+    return f"a @ Wo{bias['o']}"
+
+
+def _masks(masks: tuple[Mask, ...]) -> str:
+    words: dict[type[Mask], str] = {Causal: "only the past", Prefix: "the prefix and the past"}
+    return ", ".join(
+        f"keys less than {mask.size} away" if isinstance(mask, Window) else words.get(type(mask), str(mask))
+        for mask in masks
+    )
+
+
+def _norm(norm: Norm) -> str:
+    return "rms_norm" if isinstance(norm, RMSNorm) else "layer_norm"
+
+
+def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
+    if isinstance(head, Pooler):
+        yield f"pooler_output = {head.activation}(x[:, 0] @ W + b)", f"head {name}"
+    elif isinstance(head, LMHead):
+        table = cast(Tokens, vocabulary(spec))
+        yield from _transform(head.transform)
+        source = ("h" if head.transform else "x") + (f" * {spec.dim}**-0.5" if head.scaled else "")
+        matrix = "token.T" if head.tied else "W"
+        bias = " + b" if head.bias or head.offset else ""
+        yield f"logits = {source} @ {matrix}{bias}", f"head {name}: [B, T, {table.vocab}]"
+    elif isinstance(head, Classifier):
+        read = {"every": "x", "first": "x[:, 0]", "last": "x[:, last]", "pooled": "pooler_output"}
+        yield from _transform(head.transform)
+        source = "h" if head.transform else read[head.source]
+        yield f"logits = {source} @ W{' + b' if head.bias else ''}", f"head {name}: {head.labels} labels"
+    elif isinstance(head, SentencePair):
+        yield "seq_relationship_logits = pooler_output @ W + b", f"head {name}"
+    else:
+        yield "start_logits, end_logits = columns(x @ W + b)", f"head {name}"
+
+
+def _transform(transform: Transform | None) -> Iterator[Line]:
+    if transform is not None:
+        normed = f"{_norm(transform.norm)}({transform.activation}(x @ W + b))" if transform.norm else ""
+        yield f"h = {normed or f'{transform.activation}(x @ W + b)'}", ""

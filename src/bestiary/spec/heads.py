@@ -1,0 +1,73 @@
+"""Heads: what a model answers with, read off its last hidden state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bestiary.spec.node import Node
+from bestiary.spec.norms import Norm
+from bestiary.spec.ops import Activation
+
+Source = Literal["every", "first", "last", "pooled"]
+"""Which vectors a classifier reads: every token's, the first's, the last real token's, or the pooler's."""
+
+
+@dataclass(frozen=True)
+class Head(Node):
+    """Any head."""
+
+
+@dataclass(frozen=True)
+class Transform(Node):
+    """A linear map, a nonlinearity and, mostly for language models, a norm, before the last linear map of a head."""
+
+    activation: Activation = "gelu"
+    norm: Norm | None = None
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pooler(Head):
+    """The first token's vector through a linear map and a nonlinearity (BERT's summary of the sequence)."""
+
+    activation: Activation = "tanh"
+
+
+@dataclass(frozen=True)
+class LMHead(Head):
+    """A score for each token of the vocabulary.
+
+    ``tied`` reads the embedding's table instead of a matrix of its own (Press and Wolf 2016). ``scaled`` divides the
+    hidden state by the root of its width first (T5 1.0). ``offset`` is an additive constant that checkpoints carry but
+    nobody trains (BART's ``final_logits_bias``): kept, not counted.
+    """
+
+    tied: bool = True
+    bias: bool = False
+    transform: Transform | None = None
+    scaled: bool = False
+    offset: bool = False
+
+
+@dataclass(frozen=True)
+class Classifier(Head):
+    """``labels`` scores from the vectors that ``source`` names."""
+
+    labels: int
+    source: Source = "first"
+    transform: Transform | None = None
+    bias: bool = True
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class SentencePair(Head):
+    """Whether the second of two segments follows the first, or stands in order, from the pooler's vector."""
+
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Spans(Head):
+    """For each token, the scores of its beginning and of its ending the answer (extractive question answering)."""

@@ -1,0 +1,70 @@
+"""Whole models: the roots of spec trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Tokens
+from bestiary.spec.heads import Head
+from bestiary.spec.node import Named, Node
+from bestiary.spec.stacks import Stack
+
+
+@dataclass(frozen=True)
+class Model(Node):
+    """Any model: a width that flows down the tree, and heads by name."""
+
+    dim: int
+
+    def with_heads(self, heads: Mapping[str, Head]) -> Self:
+        """Return the same body with other heads."""
+        return self.replace(heads=Named(heads))
+
+
+def _no_heads() -> Mapping[str, Head]:
+    return Named()
+
+
+@dataclass(frozen=True)
+class Transformer(Model):
+    """One tower: an encoder or, when its attentions are causal, a decoder."""
+
+    embed: Tokens | Patches
+    stack: Stack
+    heads: Mapping[str, Head] = field(default_factory=_no_heads)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", Named(self.heads))
+
+
+@dataclass(frozen=True)
+class Tower(Node):
+    """One side of an encoder-decoder."""
+
+    embed: Embedding
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class EncoderDecoder(Model):
+    """Two towers: the decoder's cross-attentions read the encoder's output (Vaswani et al. 2017)."""
+
+    encoder: Tower
+    decoder: Tower
+    heads: Mapping[str, Head] = field(default_factory=_no_heads)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", Named(self.heads))
+
+
+def vocabulary(model: Model) -> Tokens | None:
+    """Return the node that owns the token table of a model, or ``None`` when it reads no tokens."""
+    embed: Embedding | None = None
+    if isinstance(model, Transformer):
+        embed = model.embed
+    elif isinstance(model, EncoderDecoder):
+        embed = model.decoder.embed
+        embed = model.encoder.embed if isinstance(embed, SharedTokens) else embed
+    return embed if isinstance(embed, Tokens) else None

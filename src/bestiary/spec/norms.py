@@ -1,0 +1,27 @@
+"""Normalizations. Each acts on the last axis; its width is that of what it normalizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bestiary.spec.node import Node
+
+
+@dataclass(frozen=True)
+class Norm(Node):
+    """Any normalization."""
+
+
+@dataclass(frozen=True)
+class LayerNorm(Norm):
+    """Layer normalization: zero mean, unit variance, learned gain and, mostly, offset (Ba et al. 2016)."""
+
+    eps: float = 1e-5
+    bias: bool = True
+
+
+@dataclass(frozen=True)
+class RMSNorm(Norm):
+    """Root-mean-square normalization: no mean, a learned gain (Zhang and Sennrich 2019)."""
+
+    eps: float = 1e-6

@@ -1,0 +1,95 @@
+"""Ops: what a residual branch computes. An op maps ``[batch, tokens, dim]`` to the same shape and knows no norms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from bestiary.spec.masks import Mask
+from bestiary.spec.node import Node
+from bestiary.spec.norms import Norm
+from bestiary.spec.positions import Rotary, ScorePosition
+
+Activation = Literal["relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "tanh"]
+"""``gelu_tanh`` is the tanh approximation of GELU (Hendrycks and Gimpel 2016); ``quick_gelu`` is x sigmoid(1.702 x)."""
+
+
+@dataclass(frozen=True)
+class Op(Node):
+    """Any op."""
+
+
+@dataclass(frozen=True)
+class Attention(Op):
+    """Scaled dot-product self-attention with several heads (Vaswani et al. 2017).
+
+    ``kv_heads`` fewer than ``heads`` share keys and values between groups of queries (Ainslie et al. 2023); ``None``
+    means as many. ``head_dim`` is ``dim / heads`` unless said. ``bias`` names the projections that have one.
+    ``scale`` multiplies the scores, ``head_dim ** -0.5`` unless said. ``dropout`` acts on the probabilities.
+    """
+
+    slot: ClassVar[str] = "attn"
+
+    heads: int
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    bias: str = "qkvo"
+    position: Rotary | ScorePosition | None = None
+    mask: tuple[Mask, ...] = ()
+    scale: float | None = None
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class CrossAttention(Op):
+    """Attention whose keys and values are read from the encoder's output (Vaswani et al. 2017, section 3.2.3)."""
+
+    slot: ClassVar[str] = "cross"
+
+    heads: int
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    bias: str = "qkvo"
+    scale: float | None = None
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class MLP(Op):
+    """Two linear maps with a nonlinearity between them; ``dropout`` acts on the hidden units."""
+
+    slot: ClassVar[str] = "mlp"
+
+    hidden: int
+    activation: Activation = "gelu"
+    bias: bool = True
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class GLU(Op):
+    """A gated MLP: ``down(activation(gate(x)) * up(x))`` (Shazeer 2020); with SiLU it is SwiGLU."""
+
+    slot: ClassVar[str] = "mlp"
+
+    hidden: int
+    activation: Activation = "silu"
+    bias: bool = False
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Normed(Op):
+    """An op behind a norm of its own, for parallel branches that do not share one (GPT-NeoX)."""
+
+    op: Op
+    norm: Norm
+
+
+@dataclass(frozen=True)
+class Parallel(Op):
+    """Ops side by side on one input, their outputs summed (GPT-J; Wang and Komatsuzaki 2021)."""
+
+    slot: ClassVar[str] = "parallel"
+
+    ops: tuple[Op, ...]

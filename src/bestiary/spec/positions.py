@@ -1,0 +1,128 @@
+"""Positions, named by where they act: on the embedding, on queries and keys, or on the attention scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bestiary.spec.node import Node
+
+
+@dataclass(frozen=True)
+class EmbeddingPosition(Node):
+    """A position that is added to the embedding."""
+
+
+@dataclass(frozen=True)
+class Learned(EmbeddingPosition):
+    """One learned vector for each of ``length`` positions, after ``offset`` rows that are never used.
+
+    The offset is an accident that checkpoints keep: BART inherited two such rows from fairseq.
+    """
+
+    length: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class LearnedAfterPadding(EmbeddingPosition):
+    """Learned positions that count real tokens only; padding takes row ``pad``, the first token row ``pad + 1``.
+
+    The table therefore holds ``length + pad + 1`` rows (fairseq's convention, hence RoBERTa's 514).
+    """
+
+    length: int
+    pad: int = 1
+
+
+@dataclass(frozen=True)
+class LearnedGrid(EmbeddingPosition):
+    """One learned vector for each patch of an image and each extra token (Dosovitskiy et al. 2020)."""
+
+
+@dataclass(frozen=True)
+class Sinusoidal(EmbeddingPosition):
+    """Fixed sines and cosines of geometrically spaced wavelengths (Vaswani et al. 2017, section 3.5)."""
+
+    base: float = 10000.0
+
+
+@dataclass(frozen=True)
+class RotaryScaling(Node):
+    """How rotary frequencies are stretched to contexts longer than those of pretraining."""
+
+
+@dataclass(frozen=True)
+class LinearScaling(RotaryScaling):
+    """Positions divided by ``factor`` (position interpolation; Chen et al. 2023)."""
+
+    factor: float
+
+
+@dataclass(frozen=True)
+class DynamicScaling(RotaryScaling):
+    """The base grows with the sequence once it is longer than ``length`` (dynamic NTK; Peng et al. 2023, B.2)."""
+
+    factor: float
+    length: int
+
+
+@dataclass(frozen=True)
+class YarnScaling(RotaryScaling):
+    """Fast frequencies kept, slow ones interpolated, scores sharpened by ``attention`` (YaRN; Peng et al. 2023).
+
+    ``attention`` is the factor on cosines and sines; ``None`` means the paper's ``0.1 ln(factor) + 1``.
+    """
+
+    factor: float
+    length: int
+    fast: float = 32.0
+    slow: float = 1.0
+    attention: float | None = None
+    truncate: bool = True
+
+
+@dataclass(frozen=True)
+class Llama3Scaling(RotaryScaling):
+    """Fast frequencies kept, slow ones divided by ``factor``, a ramp between (Llama 3.1, rope_type ``llama3``)."""
+
+    factor: float
+    length: int
+    low: float = 1.0
+    high: float = 4.0
+
+
+@dataclass(frozen=True)
+class Rotary(Node):
+    """Queries and keys rotated by angles that grow with position (RoFormer; Su et al. 2021).
+
+    ``fraction`` of each head is rotated, the rest left alone (GPT-NeoX). Our layout pairs coordinate ``i`` with
+    ``i + rotated / 2``; checkpoints that pair neighbors are reordered as they are read. ``length`` is the context that
+    the model was trained for, where known: nothing stops there, but quality does.
+    """
+
+    base: float = 10000.0
+    fraction: float = 1.0
+    scaling: RotaryScaling | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True)
+class ScorePosition(Node):
+    """A position that is added to the attention scores; owned by one attention or shared by a stack."""
+
+
+@dataclass(frozen=True)
+class T5Bias(ScorePosition):
+    """A learned scalar for each head and bucket of distance, logarithmic up to ``distance`` (Raffel et al. 2019).
+
+    ``bidirectional`` buckets tell the past from the future; the other kind spends all of them on the past.
+    """
+
+    buckets: int = 32
+    distance: int = 128
+    bidirectional: bool = True
+
+
+@dataclass(frozen=True)
+class Alibi(ScorePosition):
+    """A fixed penalty that grows linearly with distance, with a slope for each head (ALiBi; Press et al. 2021)."""

@@ -1,0 +1,110 @@
+"""The same architecture at other sizes: one rule for every model, and with it every entry's ``tiny``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bestiary.spec.check import check
+from bestiary.spec.edit import swap, walk
+from bestiary.spec.embeddings import Patches, Tokens
+from bestiary.spec.models import Model
+from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention
+from bestiary.spec.positions import Learned, LearnedAfterPadding
+from bestiary.spec.stacks import Repeat, Stack
+
+Spec = TypeVar("Spec", bound=Model)
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    dim: int
+    depth: int | None
+    heads: int | None
+    hidden: int | None
+    vocab: int | None
+    length: int | None
+
+
+def resize(
+    spec: Spec,
+    *,
+    dim: int | None = None,
+    depth: int | None = None,
+    heads: int | None = None,
+    hidden: int | None = None,
+    vocab: int | None = None,
+    length: int | None = None,
+) -> Spec:
+    """Return the architecture at other sizes; what is not given keeps its proportion to the width.
+
+    ``depth`` counts the layers run in each stack: the pattern of the layers is kept, repeated or cut. ``length`` sets
+    learned positions. Explicit head widths, grouped key-value heads, MLP and embedding widths scale with ``dim`` (and
+    ``heads``). Raises ``BestiaryError`` with the path when the sizes do not go together.
+    """
+    sizes = _Sizes(dim or spec.dim, depth, heads, hidden, vocab, length)
+    old = spec.dim
+    resized: Any = swap(spec, Stack, lambda node: _stack(node, sizes, old))
+    resized = swap(resized, Tokens, lambda node: _tokens(node, sizes, old))
+    resized = swap(resized, Learned, lambda node: node.replace(length=length or node.length))
+    resized = swap(resized, LearnedAfterPadding, lambda node: node.replace(length=length or node.length))
+    return check(resized.replace(dim=sizes.dim))
+
+
+def tiny(spec: Spec) -> Spec:
+    """Return the twin that runs anywhere in seconds.
+
+    It is 64 wide, as deep as its pattern of layers needs (2 at least), with 4 heads, at most 512 tokens of vocabulary
+    and 128 positions, and images of 4 x 4 patches.
+    """
+    table = [node for _, node in walk(spec) if isinstance(node, Tokens)]
+    small: Any = resize(
+        swap(spec, Patches, lambda node: node.replace(image=32, patch=8)),
+        dim=64,
+        depth=max(2, *(_period(node) for _, node in walk(spec) if isinstance(node, Stack))),
+        heads=4,
+        vocab=min([512, *(node.vocab for node in table)]),
+        length=128,
+    )
+    return small
+
+
+def _scale(size: int, old: int, new: int) -> int:
+    return max(1, round(size * new / old))
+
+
+def _tokens(node: Tokens, sizes: _Sizes, old: int) -> Tokens:
+    width = None if node.width is None else _scale(node.width, old, sizes.dim)
+    return node.replace(vocab=sizes.vocab or node.vocab, width=width)
+
+
+def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:
+    if sizes.depth is not None:
+        stack = stack.replace(layers=_layers(stack, sizes.depth))
+    for kind in (Attention, CrossAttention):
+        stack = swap(stack, kind, lambda node: _attention(node, sizes, old))
+    for kind in (MLP, GLU):
+        stack = swap(stack, kind, lambda node: node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim)))
+    return stack
+
+
+def _attention(node: Any, sizes: _Sizes, old: int) -> Any:
+    heads = sizes.heads or node.heads
+    kv_heads = None if node.kv_heads is None else max(1, heads * node.kv_heads // node.heads)
+    # An explicit head width keeps the ratio of the inner width (heads x head_dim) to dim, as T5's sizes do not.
+    head_dim = node.head_dim and max(2, round(node.heads * node.head_dim / old * sizes.dim / heads / 2) * 2)
+    return node.replace(heads=heads, kv_heads=kv_heads, head_dim=head_dim)
+
+
+def _layers(stack: Stack, depth: int) -> tuple[Any, ...]:
+    if len(stack.layers) == 1 and isinstance(stack.layers[0], Repeat):
+        shared = stack.layers[0]
+        return (shared.replace(times=max(1, depth // len(shared.layers))),)
+    period = _period(stack)
+    return (stack.layers[:period] * (depth // period + 1))[:depth]
+
+
+def _period(stack: Stack) -> int:
+    """Return the length of the shortest pattern whose repetition (perhaps cut short) gives the layers."""
+    layers = stack.layers
+    return next(p for p in range(1, len(layers) + 1) if all(layers[i] == layers[i % p] for i in range(len(layers))))

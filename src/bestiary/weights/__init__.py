@@ -1,0 +1,1 @@
+"""Checkpoints in and out: files, key dialects, config translation, loading, saving."""

@@ -1,0 +1,161 @@
+"""Config translation: every key of a foreign ``config.json`` is read, pinned to the values we can obey, or waived."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bestiary.errors import BestiaryError, nearest
+from bestiary.untrusted import SHOWN_NAMES, listed, quoted
+
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A positive whole number, read into an argument of the architecture."""
+
+    argument: str
+    default: int | None = None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number."""
+
+    argument: str
+    default: float | None = None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    argument: str
+    default: bool | None = None
+
+
+@dataclass(frozen=True)
+class Word:
+    """One of the words that we know, by what it means to us; the first that means a thing is written."""
+
+    argument: str
+    words: Mapping[str, Any]
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A key whose only values that we obey are these. The first is what its absence means, so it is not written."""
+
+    values: tuple[Any, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Waive:
+    """A key that says nothing of the architecture; it is carried along and written back."""
+
+
+@dataclass(frozen=True)
+class Derive:
+    """Keys that only make sense together: ``read`` gives arguments from the whole config, ``write`` keys from them."""
+
+    keys: tuple[str, ...]
+    read: Callable[[Mapping[str, Any]], Arguments]
+    write: Callable[[Arguments], dict[str, Any]]
+
+
+Row = Size | Number | Flag | Word | Pin | Waive
+WAIVE = Waive()
+
+ACTIVATIONS: dict[str, str] = {
+    "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh",
+    "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh", "quick_gelu": "quick_gelu",
+}  # fmt: skip
+
+
+def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[str, Any], where: str) -> Arguments:
+    """Return the architecture's arguments that a config gives; raise ``BestiaryError`` with all that is wrong in it."""
+    known = {*rows, *(key for row in derived for key in row.keys)}
+    unknown = [key for key in config if key not in known]
+    faults = [f"{quoted(key)} is a key that we do not know{nearest(key, known)}" for key in unknown[:SHOWN_NAMES]]
+    arguments: Arguments = {}
+    for key, row in rows.items():
+        if isinstance(row, Waive):
+            continue
+        if isinstance(row, Pin):
+            faults += _pinned(key, row, config)
+            continue
+        value = config.get(key, row.default)
+        if value is None:
+            value = row.default
+        if value is None:
+            faults += [f"'{key}' is missing"] if key not in config else [f"'{key}' is null; give a value"]
+            continue
+        fault = _fault(key, row, value)
+        if fault:
+            faults.append(fault)
+        else:
+            arguments[row.argument] = row.words[str(value)] if isinstance(row, Word) else value
+    if faults:
+        raise BestiaryError(f"{where}: {listed(faults + unknown[SHOWN_NAMES:], '; ')}; correct the config")
+    for row in derived:
+        try:
+            arguments |= row.read(config)
+        except BestiaryError as error:
+            raise BestiaryError(f"{where}: {error}") from None
+    return arguments
+
+
+def optional_size(config: Mapping[str, Any], key: str) -> int | None:
+    """Return the positive whole number at a key, or ``None`` where the key is absent or null."""
+    value = config.get(key)
+    if value is not None and (type(value) is not int or value < 1):
+        raise BestiaryError(f"'{key}' is {shown(value)}; give a positive whole number or null")
+    return value
+
+
+def write(rows: Mapping[str, Row], derived: tuple[Derive, ...], arguments: Arguments) -> dict[str, Any]:
+    """Return the config that says the architecture's arguments."""
+    config: dict[str, Any] = {}
+    for key, row in rows.items():
+        if isinstance(row, Word):
+            config[key] = next(word for word, meaning in row.words.items() if meaning == arguments[row.argument])
+        elif not isinstance(row, Waive | Pin):
+            config[key] = arguments[row.argument]
+    for row in derived:
+        config |= row.write(arguments)
+    return config
+
+
+def _pinned(key: str, row: Pin, config: Mapping[str, Any]) -> list[str]:
+    value = config.get(key, row.values[0])
+    if any(value == allowed and type(value) is type(allowed) for allowed in row.values):
+        return []
+    return [f"'{key}' is {shown(value)}, but {row.reason}; only {shown(row.values[0])} can be loaded"]
+
+
+def _fault(key: str, row: Row, value: Any) -> str | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(row, Size):
+        if not whole or value < 1:
+            return f"'{key}' is {shown(value)}; give a positive whole number"
+    elif isinstance(row, Number):
+        if not (whole or isinstance(value, float)) or not math.isfinite(value):
+            return f"'{key}' is {shown(value)}; give a number"
+    elif isinstance(row, Flag):
+        if not isinstance(value, bool):
+            return f"'{key}' is {shown(value)}; give true or false"
+    elif isinstance(row, Word) and (not isinstance(value, str) or value not in row.words):
+        return f"'{key}' is {shown(value)}; give one of {', '.join(row.words)}{nearest(str(value), row.words)}"
+    return None
+
+
+def shown(value: Any) -> str:
+    """Return a value as JSON spells it, or as Python does, cut short."""
+    text = json.dumps(value, default=repr) if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,77 @@
+"""What a dialect is: a key table, a config table, and the names of its heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bestiary.errors import BestiaryError
+from bestiary.weights.config import WAIVE, Arguments, Derive, Pin, Row
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A family of checkpoints. ``name`` is its ``model_type``; ``architecture`` may depend on the config."""
+
+    name: str
+    architecture: Callable[[Mapping[str, Any]], str]
+    architectures: tuple[str, ...]
+    """Every architecture that this dialect can say, for writing."""
+    keys: Callable[[Any], str]
+    """The key table for a spec."""
+    config: Mapping[str, Row]
+    tasks: Mapping[str, str]
+    """Class name in ``architectures`` to the task whose heads it has; the first is what a config without one means."""
+    derived: tuple[Derive, ...] = ()
+    repeated: Mapping[str, str] = field(default_factory=dict)
+    """Tensors that files may hold beside the mapped ones: those that repeat one of ours, or ``""``: nothing learned."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Older endings of tensor names, and what they became."""
+    arguments: Callable[[Any], Arguments] = field(default=lambda spec: {})
+    """The architecture's arguments read off a spec: the inverse of the architecture function."""
+
+
+def always(text: str) -> Callable[[Any], str]:
+    """An architecture that does not depend on the config, a key table that does not depend on the spec."""
+    return lambda _: text
+
+
+def label_count(config: Mapping[str, Any]) -> int:
+    """Count a classifier's labels: those that are named, else their number, else two, which is what absence means."""
+    named = config.get("id2label")
+    count = len(named) if isinstance(named, dict) and named else config.get("num_labels", config.get("_num_labels", 2))
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000_000:
+        raise BestiaryError(f"'num_labels' is {count!r}; give a positive whole number")
+    return count
+
+
+_WAIVED = (
+    "architectures model_type transformers_version torch_dtype dtype _name_or_path name_or_path _attn_implementation "
+    "attn_implementation use_cache gradient_checkpointing initializer_range initializer_factor init_std use_bfloat16 "
+    "return_dict return_dict_in_generate output_past output_attentions output_hidden_states output_scores "
+    "tf_legacy_loss torchscript bos_token_id eos_token_id eos_token_ids pad_token_id sep_token_id unk_token_id "
+    "mask_token_id decoder_start_token_id forced_bos_token_id forced_eos_token_id begin_suppress_tokens "
+    "suppress_tokens bad_words_ids label2id finetuning_task "
+    "task_specific_params problem_type prefix do_sample early_stopping max_length min_length num_beams num_beam_groups "
+    "num_return_sequences diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty "
+    "no_repeat_ngram_size encoder_no_repeat_ngram_size remove_invalid_values exponential_decay_length_penalty "
+    "tokenizer_class chunk_size_feed_forward use_return_dict keys_to_ignore_at_inference language directionality "
+    "gradient_checkpointing_kwargs auto_map license"
+).split()
+
+COMMON: dict[str, Row] = {
+    **dict.fromkeys(_WAIVED, WAIVE),
+    "id2label": WAIVE,  # counted beside the translation: it sizes a classifier
+    "num_labels": WAIVE,
+    "_num_labels": WAIVE,
+    "pruned_heads": Pin(({},), "heads pruned from single layers are not supported"),
+    "quantization_config": Pin((None,), "quantized weights are not supported here"),
+    "is_decoder": Pin((False,), "an encoder run as a decoder is another architecture"),
+    "add_cross_attention": Pin((False,), "cross-attention in this family is another architecture"),
+    "is_encoder_decoder": Pin((False,), "this family has one tower"),
+    "tie_encoder_decoder": Pin((False,), "sharing layers between the towers is another architecture"),
+    "cross_attention_hidden_size": Pin((None,), "cross-attention in this family is another architecture"),
+    "tie_word_embeddings": Pin((True,), "this family reads its scores off the embedding"),
+}
+"""Keys that every config of transformers may hold. Dialects override the pins that their families may set."""

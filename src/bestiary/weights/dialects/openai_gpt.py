@@ -1,0 +1,45 @@
+"""GPT's checkpoints: GPT-2's spelling before its final norm."""
+
+from __future__ import annotations
+
+from bestiary.weights.config import WAIVE, Arguments, Derive, Word
+from bestiary.weights.dialects import gpt2
+from bestiary.weights.dialects.dialect import Dialect, always
+
+KEYS = (
+    gpt2.KEYS.replace("wte.weight", "tokens_embed.weight")
+    .replace("wpe.weight", "positions_embed.weight")
+    .replace("stack.norm.{weight,bias}                  = [transformer.]ln_f.{weight,bias}\n", "")
+)
+
+# This family calls the tanh approximation plain "gelu".
+_WORDS = {"gelu": "gelu_tanh", "gelu_new": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}
+_GPT2_ONLY = ("activation_function", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn")
+
+CONFIG = {
+    **{key: row for key, row in gpt2.CONFIG.items() if key not in _GPT2_ONLY},
+    "afn": Word("activation", _WORDS, "gelu"),
+    "n_special": WAIVE,
+    "predict_special_tokens": WAIVE,
+}
+
+
+def _nothing(arguments: Arguments) -> Arguments:
+    return {}
+
+
+DIALECT = Dialect(
+    name="openai-gpt",
+    architecture=always("gpt"),
+    architectures=("gpt",),
+    keys=always(KEYS),
+    config=CONFIG,
+    tasks={
+        "OpenAIGPTLMHeadModel": "causal-lm",
+        "OpenAIGPTModel": "base",
+        "OpenAIGPTForSequenceClassification": "sequence-classification",
+    },
+    derived=(Derive((), lambda config: {"hidden": 4 * config["n_embd"]}, _nothing),),
+    repeated={**gpt2.DIALECT.repeated, "[transformer.]position_ids": ""},
+    arguments=gpt2.decoder_arguments,
+)

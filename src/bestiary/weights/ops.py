@@ -1,0 +1,106 @@
+"""Tensor operations of key tables, in inverse pairs: what reading a checkpoint does, writing it undoes.
+
+An op takes the tensors on one side of a line and gives those of the other. Reading makes views wherever it can, so that
+mapped memory stays mapped; on meta tensors the same ops check shapes before anything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bestiary import spec
+
+Tensors = Sequence[Tensor]
+
+
+@dataclass(frozen=True)
+class Op:
+    """``read`` maps theirs to ours, ``write`` ours to theirs; both know the spec and how many parts there are."""
+
+    read: Callable[[Tensors, Any, int], Tensors]
+    write: Callable[[Tensors, Any, int], Tensors]
+
+
+def _each(function: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensors, Any, int], Tensors]:
+    return lambda tensors, node, parts: [function(tensor, node) for tensor in tensors]
+
+
+def _transpose(tensor: Tensor, node: Any) -> Tensor:
+    return tensor.t()
+
+
+def _split(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    (fused,) = tensors
+    if len(fused) % parts:
+        raise ValueError(f"{len(fused)} rows cannot be split into {parts}")
+    return fused.chunk(parts)
+
+
+def _join(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    return [torch.cat(list(tensors))]
+
+
+def _unwrap(tensor: Tensor, node: Any) -> Tensor:
+    return tensor.squeeze(0) if tensor.dim() == 3 and len(tensor) == 1 else tensor
+
+
+def _wrap(tensor: Tensor, node: Any) -> Tensor:
+    return tensor.unsqueeze(0)
+
+
+def _flatten(tensor: Tensor, node: Any) -> Tensor:
+    return tensor.flatten(1)
+
+
+def _unflatten(tensor: Tensor, node: Any) -> Tensor:
+    patches: spec.Patches = node.embed
+    return tensor.unflatten(1, (patches.channels, patches.patch, patches.patch))
+
+
+def _row(tensor: Tensor, node: Any) -> Tensor:
+    return tensor[0] if tensor.dim() == 2 and len(tensor) == 1 else tensor
+
+
+def _as_row(tensor: Tensor, node: Any) -> Tensor:
+    return tensor[None]
+
+
+def _attention(node: Any) -> tuple[int, int]:
+    found = next(part for _, part in spec.walk(node) if isinstance(part, spec.Attention))
+    return found.heads, found.kv_heads or found.heads
+
+
+def _halves(tensor: Tensor, heads: int) -> Tensor:
+    """Pairs of neighbors (0 1)(2 3).. become pairs of halves (0 2 ..)(1 3 ..) within each head."""
+    per_head = tensor.unflatten(0, (heads, -1))
+    return torch.cat((per_head[:, 0::2], per_head[:, 1::2]), dim=1).flatten(0, 1)
+
+
+def _neighbors(tensor: Tensor, heads: int) -> Tensor:
+    first, second = tensor.unflatten(0, (heads, -1)).chunk(2, dim=1)
+    return torch.stack((first, second), dim=2).flatten(0, 2)
+
+
+OPS: dict[str, Op] = {
+    "T": Op(_each(_transpose), _each(_transpose)),
+    "split": Op(_split, _join),
+    "unwrap": Op(_each(_unwrap), _each(_wrap)),
+    "flatten": Op(_each(_flatten), _each(_unflatten)),
+    "row": Op(_each(_row), _each(_as_row)),
+    "rotary_q": Op(
+        _each(lambda tensor, node: _halves(tensor, _attention(node)[0])),
+        _each(lambda tensor, node: _neighbors(tensor, _attention(node)[0])),
+    ),
+    "rotary_k": Op(
+        _each(lambda tensor, node: _halves(tensor, _attention(node)[1])),
+        _each(lambda tensor, node: _neighbors(tensor, _attention(node)[1])),
+    ),
+}
+"""``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``unwrap`` drops a leading axis of one;
+``flatten`` makes a convolution over patches a matrix; ``row`` takes a table's only row; ``rotary_q`` and ``rotary_k``
+turn pairs of neighboring coordinates into pairs of halves."""

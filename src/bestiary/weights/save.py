@@ -1,0 +1,80 @@
+"""Saving: a model in its family's own published format, so that other libraries open it without a patch."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from bestiary.errors import BestiaryError
+from bestiary.nn import Model
+from bestiary.spec import Classifier
+from bestiary.weights.keys import spellings, transfers
+from bestiary.weights.load import foreign
+from bestiary.weights.translate import spell
+
+
+def save_weights(
+    model: Model, folder: str | Path, carried: Mapping[str, Any] | None = None, dialect: str | None = None
+) -> Path:
+    """Write ``config.json`` and ``model.safetensors`` into a folder, made if it is not there; return its path.
+
+    ``dialect`` is the family whose format to prefer, where several can say the model. ``carried`` are config keys that
+    say nothing of the architecture (label names, special tokens), written back as they came. Files are written aside
+    and renamed, so that a failure leaves no half-written one. Raises ``BestiaryError`` when no published format can say
+    the model's spec.
+    """
+    from safetensors.torch import save_file
+
+    _, _, config = spell(model.spec, dialect)
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise BestiaryError(f"{folder} is a file; give a folder to save into")
+    folder.mkdir(parents=True, exist_ok=True)
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    config = {**(carried or {}), **config, "dtype": dtype} | _label_names(model, carried or {})
+    config.pop("torch_dtype", None)
+    tensors = published(model, dialect)
+    _write_aside(folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+    text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    _write_aside(folder / "config.json", lambda path: Path(path).write_text(text))
+    return folder
+
+
+def published(model: Model, dialect: str | None = None) -> dict[str, Tensor]:
+    """Return the model's tensors under the names and in the layout of its family's published files."""
+    family, class_name, _ = spell(model.spec, dialect)
+    bare = family.tasks[class_name] == "base"
+    own = model.state_dict()
+    tensors: dict[str, Tensor] = {}
+    for transfer in transfers(family.keys(model.spec), own):
+        values = foreign(transfer, [own[name] for name in transfer.ours], model.spec)
+        for name, value in zip(transfer.theirs, values, strict=True):
+            tensors[spellings(name)[-1 if bare else 0]] = value.contiguous()
+    return tensors
+
+
+def _label_names(model: Model, carried: Mapping[str, Any]) -> dict[str, Any]:
+    """Name a classifier's labels where nobody did: their number is read off these names."""
+    heads: Any = model.spec.heads
+    count = next((head.labels for head in heads.values() if isinstance(head, Classifier)), None)
+    if count is None or len(carried.get("id2label") or {}) == count:
+        return {}
+    names = {str(index): f"LABEL_{index}" for index in range(count)}
+    return {"id2label": names, "label2id": {name: int(index) for index, name in names.items()}}
+
+
+def _write_aside(path: Path, write: Any) -> None:
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(aside)
+        os.chmod(aside, 0o644)
+        os.replace(aside, path)
+    finally:
+        Path(aside).unlink(missing_ok=True)

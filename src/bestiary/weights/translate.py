@@ -1,0 +1,136 @@
+"""Between a checkpoint's config and a spec: which dialect, which architecture, which heads; and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bestiary.architectures import make, with_task
+from bestiary.errors import BestiaryError, nearest
+from bestiary.spec import Classifier, Model
+from bestiary.untrusted import quoted
+from bestiary.weights import config as tables
+from bestiary.weights.config import Waive
+from bestiary.weights.dialects import DIALECTS, Dialect
+from bestiary.weights.dialects.dialect import label_count
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a config says: its dialect, the spec, the class whose heads that has, and what is only carried along."""
+
+    dialect: Dialect
+    spec: Model
+    class_name: str
+    carried: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def understand(config: Mapping[str, Any], where: str, task: str | None = None, dialect: str | None = None) -> Meaning:
+    """Return what a config means. ``task`` asks for other heads than its ``architectures`` names.
+
+    Raises ``BestiaryError`` naming ``where`` and the field: an unknown model type, a key that is unknown or has a value
+    that we cannot obey, sizes that do not go together.
+    """
+    family = DIALECTS[dialect] if dialect else _family(config, where)
+    arguments = tables.read(family.config, family.derived, config, where)
+    try:
+        class_name, task = _heads(family, config, task)
+        architecture = family.architecture(config)
+        body = make(architecture, **arguments)
+        spec = with_task(body, architecture, task, label_count(config))
+    except BestiaryError as error:
+        raise BestiaryError(f"{where}: {error}") from None
+    carried = {key: value for key, value in config.items() if isinstance(family.config.get(key), Waive)}
+    return Meaning(family, spec, class_name, carried)
+
+
+def spell(spec: Model, prefer: str | None = None) -> tuple[Dialect, str, dict[str, Any]]:
+    """Return the dialect that can say a spec, the class name of its heads, and its config.
+
+    ``prefer`` names the dialect to try first: families overlap. Raises ``BestiaryError`` when no published format can
+    say the spec, with the first thing that the nearest format cannot say.
+    """
+    misses: list[tuple[Dialect, Model]] = []
+    for dialect in sorted(DIALECTS.values(), key=lambda dialect: dialect.name != prefer):
+        for architecture, made, arguments in _readings(dialect, spec):
+            class_name = _class_name(dialect, architecture, made, spec)
+            if made.with_heads(spec.heads) == spec and class_name:  # type: ignore[attr-defined]
+                said = tables.write(dialect.config, dialect.derived, arguments | {"architecture": architecture})
+                return dialect, class_name, {"model_type": dialect.name, "architectures": [class_name], **said}
+            misses.append((dialect, made))
+    nearest_miss = f": {_miss(*misses[0], spec)}" if misses else ""
+    raise BestiaryError(f"no published format can say this model{nearest_miss}")
+
+
+def _readings(dialect: Dialect, spec: Model) -> Iterator[tuple[str, Model, dict[str, Any]]]:
+    """Read a spec's sizes as a dialect's architectures would name them, and what these sizes make."""
+    for architecture in dialect.architectures:
+        try:
+            arguments = dialect.arguments(spec)
+            yield architecture, make(architecture, **arguments), arguments
+        except (AttributeError, BestiaryError, IndexError, KeyError, TypeError, ValueError):
+            continue  # the sizes of this family cannot even be read off the spec
+
+
+def _miss(dialect: Dialect, made: Any, spec: Any) -> str:
+    from bestiary.sizing import diff
+
+    changes = diff(made.with_heads({}), spec.with_heads({})).changes
+    if changes:
+        return f"{dialect.name} cannot say that {changes[0].path} is {changes[0].new}"
+    return f"{dialect.name} has no class with the heads {', '.join(spec.heads)}"
+
+
+def _family(config: Mapping[str, Any], where: str) -> Dialect:
+    kind = config.get("model_type")
+    if kind is None:
+        named = next(iter(_class_names(config)), None)
+        found = next((d for d in DIALECTS.values() if named in d.tasks), None)
+        if found is None:
+            raise BestiaryError(f"{where}: 'model_type' is missing; add it, one of {', '.join(_public())}")
+        return found
+    if not isinstance(kind, str) or kind not in _public():
+        raise BestiaryError(
+            f"{where}: 'model_type' is {tables.shown(kind)}, which we cannot load{nearest(str(kind), _public())};"
+            f" known are {', '.join(_public())}"
+        )
+    return DIALECTS[kind]
+
+
+def _public() -> list[str]:
+    return [name for name in DIALECTS if name != "gguf"]
+
+
+def _class_names(config: Mapping[str, Any]) -> list[str]:
+    names = config.get("architectures") or []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _heads(dialect: Dialect, config: Mapping[str, Any], task: str | None) -> tuple[str, str]:
+    """Return the class whose heads are wanted, and its task."""
+    if task is not None:
+        named = next((name for name, its in dialect.tasks.items() if its == task), None)
+        if named is None:
+            known = ", ".join(dict.fromkeys(dialect.tasks.values()))
+            raise BestiaryError(f"{dialect.name} checkpoints have no heads for '{task}'; they have them for {known}")
+        return named, task
+    named = next(iter(_class_names(config)), next(iter(dialect.tasks)))
+    if named not in dialect.tasks:
+        raise BestiaryError(
+            f"'architectures' names {quoted(named)}, whose heads we do not have{nearest(named, dialect.tasks)};"
+            f" ask for a task: {', '.join(dict.fromkeys(dialect.tasks.values()))}"
+        )
+    return named, dialect.tasks[named]
+
+
+def _class_name(dialect: Dialect, architecture: str, made: Model, spec: Any) -> str | None:
+    labels = next((head.labels for head in spec.heads.values() if isinstance(head, Classifier)), 2)
+    for class_name, task in dialect.tasks.items():
+        try:
+            heads = with_task(made, architecture, task, labels).heads  # type: ignore[attr-defined]
+        except BestiaryError:
+            continue
+        if heads == spec.heads or (task == "base" and not spec.heads):
+            return class_name
+    return None

@@ -1,0 +1,125 @@
+"""What both sides of a comparison are given and how their answers are compared, for every row of references.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from references import Row
+from torch import Tensor
+
+from bestiary.nn import Model
+from bestiary.weights.load import Checkpoint, load_weights
+
+BATCH, TOKENS = 3, 11
+FIELDS = (
+    "last_hidden_state", "logits", "pooler_output", "seq_relationship_logits", "prediction_logits", "sop_logits",
+    "start_logits", "end_logits", "encoder_last_hidden_state",
+)  # fmt: skip
+
+
+@dataclass
+class Case:
+    """A reference, the folder that it was saved to, and what was loaded from there."""
+
+    row: Row
+    reference: Any
+    folder: Path
+    model: Model
+    checkpoint: Checkpoint
+
+    @property
+    def config(self) -> Any:
+        return self.reference.config
+
+
+def perturbed(row: Row, seed: int) -> Any:
+    """Return the reference in float64 with noise on all that its files hold, buffers included."""
+    torch.manual_seed(seed)
+    reference = row.reference(seed).double().eval()
+    held = {tensor.data_ptr(): tensor for tensor in reference.state_dict().values() if tensor.is_floating_point()}
+    for tensor in held.values():
+        tensor += 0.05 * torch.randn_like(tensor)
+    return reference
+
+
+def saved_and_loaded(row: Row, seed: int, folder: Path) -> Case:
+    """Save a perturbed reference into a folder, and load it from there."""
+    torch.set_num_threads(1)
+    reference = perturbed(row, seed)
+    reference.save_pretrained(folder)
+    return Case(row, reference, folder, *load_weights(folder))
+
+
+def kept(tokens: int, side: str | None) -> Tensor:
+    """Return an attention mask: one row is whole, the others have padding on one side."""
+    lengths = torch.tensor([[tokens], [tokens - 3], [tokens - 5]])
+    place = torch.arange(tokens)[None]
+    if side is None:
+        return torch.ones(BATCH, tokens, dtype=torch.long)
+    return (place < lengths if side == "right" else place >= tokens - lengths).long()
+
+
+def texts(config: Any, keep: Tensor) -> Tensor:
+    """Return random tokens, and the token of padding where nothing is kept."""
+    ids = torch.randint(3, config.vocab_size, keep.shape)
+    return ids.where(keep.bool(), torch.tensor(config.pad_token_id))
+
+
+def counted(keep: Tensor) -> Tensor:
+    """Return positions that count real tokens."""
+    return (keep.cumsum(-1) - 1).clamp(min=0)
+
+
+def inputs(case: Case, side: str | None, seed: int = 0) -> dict[str, Tensor]:
+    """Return what both models are called with; without padding, no mask is given at all."""
+    torch.manual_seed(seed)
+    config = case.config
+    if config.model_type == "vit":
+        return {"pixel_values": torch.randn(BATCH, config.num_channels, config.image_size, config.image_size).double()}
+    keep = kept(TOKENS, side)
+    given = {"input_ids": texts(config, keep)}
+    given |= {} if side is None else {"attention_mask": keep}
+    if config.is_encoder_decoder:
+        past = kept(TOKENS - 2, side)
+        given |= {"decoder_input_ids": texts(config, past)}
+        given |= {} if side is None else {"decoder_attention_mask": past}
+    elif case.config.model_type in ("gpt2", "openai-gpt", "llama"):
+        given |= {"position_ids": counted(keep)} if side == "left" else {}
+    elif case.config.model_type in ("bert", "roberta", "albert"):
+        given |= {"token_type_ids": torch.randint(0, config.type_vocab_size, keep.shape)}
+    return given
+
+
+def real(given: Mapping[str, Tensor], name: str) -> Tensor | None:
+    """Return which places of an output field are real tokens, where the field has a place for each token."""
+    encoder = name.startswith("encoder") or "decoder_input_ids" not in given
+    keep = given.get("attention_mask" if encoder else "decoder_attention_mask")
+    return None if keep is None else keep.bool()
+
+
+def filled(output: Any) -> list[str]:
+    """Return the fields that an output has; there is one at least."""
+    found = [name for name in FIELDS if getattr(output, name, None) is not None]
+    assert found
+    return found
+
+
+def apart(theirs: Tensor, ours: Tensor, keep: Tensor | None = None) -> float:
+    """Return the largest difference at kept places, in units of the largest value above one: rounding grows with it."""
+    difference = (theirs - ours).abs()
+    difference = difference if keep is None else difference[keep]
+    return (difference.max() / theirs.abs().max().clamp(min=1)).item()
+
+
+def distance(theirs: Any, ours: Any, given: Mapping[str, Tensor]) -> float:
+    """Return how far two outputs are apart at real tokens, over every field that the reference fills."""
+    worst = 0.0
+    for name in filled(theirs):
+        value = getattr(theirs, name)
+        each_token = value.dim() == 3 or name in ("start_logits", "end_logits")
+        worst = max(worst, apart(value, getattr(ours, name), real(given, name) if each_token else None))
+    return worst

@@ -1,0 +1,160 @@
+"""Files as people have them: pickled, named as in 2019, with buffers and repetitions, with or without a prefix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from comparison import FIELDS, Case, apart, distance, inputs, saved_and_loaded
+from references import ROWS, Row
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bestiary.weights.keys import parse, spellings, transfers
+from bestiary.weights.load import load_weights
+
+State = dict[str, Tensor]
+FORMER = {".LayerNorm.weight": ".LayerNorm.gamma", ".LayerNorm.bias": ".LayerNorm.beta"}
+
+
+@pytest.fixture(scope="module")
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return saved_and_loaded(request.param, 0, tmp_path_factory.mktemp("reference"))
+
+
+def cases(*rows: Row) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", rows, ids=str, indirect=True)
+
+
+def kin(*families: str) -> list[Row]:
+    return [row for row in ROWS if row.name.startswith(families)]
+
+
+def table(case: Case) -> str:
+    return case.checkpoint.meaning.dialect.keys(case.model.spec)
+
+
+def prefix(case: Case) -> str:
+    """Return the prefix that some files of the family have, or an empty string."""
+    with_one = next((line.theirs for line in parse(table(case)) if line.theirs.startswith("[")), "[]")
+    return with_one[1 : with_one.index("]")]
+
+
+def pickled(state: State, case: Case) -> State:
+    return state
+
+
+def with_former_names(state: State, case: Case) -> State:
+    renamed = {}
+    for name, tensor in state.items():
+        end = next((new for new in FORMER if name.endswith(new)), "")
+        renamed[name.removesuffix(end) + FORMER.get(end, "")] = tensor
+    assert renamed.keys() != state.keys()
+    return renamed
+
+
+def with_repetitions(state: State, case: Case) -> State:
+    """Add all that the dialect says a file may hold beside what is mapped: buffers, and tensors that repeat others."""
+    own = case.model.state_dict()
+    held = {ours: t.theirs for t in transfers(table(case), own) for ours in t.ours if not t.ops}
+    more = {}
+    for name, ours in case.checkpoint.meaning.dialect.repeated.items():
+        if not ours or ours in held:
+            more[spellings(name)[0].replace("{i}", "0")] = own[ours].clone() if ours else torch.ones(1, 4)
+    assert more.keys() - state.keys()
+    return more | state
+
+
+def with_the_other_prefix(state: State, case: Case) -> State:
+    """Take the prefix off every name that has one, or put it before every name."""
+    start = prefix(case)
+    assert start
+    if any(name.startswith(start) for name in state):
+        return {name.removeprefix(start): tensor for name, tensor in state.items()}
+    return {start + name: tensor for name, tensor in state.items()}
+
+
+def same_answers(case: Case, folder: Path) -> bool:
+    model, _ = load_weights(folder)
+    given = inputs(case, "right")
+    with torch.no_grad():
+        return distance(case.reference(**given), model(**given), given) < case.row.tolerance
+
+
+def rewritten(case: Case, form: Callable[[State, Case], State], folder: Path) -> State:
+    (folder / "config.json").write_text((case.folder / "config.json").read_text())
+    return form(load_file(case.folder / "model.safetensors"), case)
+
+
+@cases(*ROWS)
+def test_pickled_files_load(case: Case, tmp_path: Path) -> None:
+    torch.save(rewritten(case, pickled, tmp_path), tmp_path / "pytorch_model.bin")
+    assert same_answers(case, tmp_path)
+
+
+@cases(*kin("Bert", "Albert", "DistilBert"))
+def test_former_names_load(case: Case, tmp_path: Path) -> None:
+    torch.save(rewritten(case, with_former_names, tmp_path), tmp_path / "pytorch_model.bin")
+    assert same_answers(case, tmp_path)
+
+
+@cases(*kin("Bert", "Roberta", "Albert", "DistilBert", "OpenAIGPT", "GPT2", "T5", "Bart", "Llama"))
+def test_buffers_and_repetitions_load(case: Case, tmp_path: Path) -> None:
+    save_file(rewritten(case, with_repetitions, tmp_path), tmp_path / "model.safetensors")
+    assert same_answers(case, tmp_path)
+
+
+@cases(*(row for row in ROWS if not row.name.startswith("T5")))
+def test_prefix_may_be_there_or_not(case: Case, tmp_path: Path) -> None:
+    save_file(rewritten(case, with_the_other_prefix, tmp_path), tmp_path / "model.safetensors")
+    assert same_answers(case, tmp_path)
+
+
+@cases(*(row for row in ROWS if not row.name.endswith("Model") or "LMHead" in row.name))
+@torch.no_grad()
+def test_a_file_with_more_heads_than_asked_for_loads(case: Case) -> None:
+    model, checkpoint = load_weights(case.folder, task="base")
+    tasks = checkpoint.meaning.dialect.tasks
+    bare = next(name for name, task in tasks.items() if task == "base")
+    reference = getattr(transformers, bare).from_pretrained(case.folder).double().eval()
+    given = inputs(case, "right")
+    theirs, ours = reference(**given), model(**given)
+    for field in FIELDS:  # without a pooler in the file, we have none and the reference draws one
+        if getattr(ours, field) is None:
+            setattr(theirs, field, None)
+    assert distance(theirs, ours, given) < case.row.tolerance
+    assert set(checkpoint.left_out) == set(load_file(case.folder / "model.safetensors")) - mapped(case, model)
+
+
+def mapped(case: Case, model: torch.nn.Module) -> set[str]:
+    names = [name for transfer in transfers(table(case), model.state_dict()) for name in transfer.theirs]
+    return {spelling for name in names for spelling in spellings(name)}
+
+
+@cases(*kin("T5ForConditionalGeneration"))
+@torch.no_grad()
+def test_t5_has_an_output_of_its_own_where_the_config_says_so(case: Case, tmp_path: Path) -> None:
+    # The reference ties it whatever the config says, so the product is written out.
+    config = json.loads((case.folder / "config.json").read_text())
+    config |= {"tie_word_embeddings": False, "scale_decoder_outputs": False}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    output = torch.randn(case.config.vocab_size, case.config.d_model).double()
+    save_file(load_file(case.folder / "model.safetensors") | {"lm_head.weight": output}, tmp_path / "model.safetensors")
+    model, _ = load_weights(tmp_path)
+    answer = model(**inputs(case, "right"))
+    assert apart(answer.last_hidden_state @ output.T, answer.logits) < 1e-10
+    given = inputs(case, "right")
+    hidden = case.reference(**given, output_hidden_states=True).decoder_hidden_states[-1]
+    assert apart(hidden, answer.last_hidden_state, given["decoder_attention_mask"].bool()) < case.row.tolerance
+
+
+@cases(*kin("BertForMaskedLM", "GPT2LMHeadModel", "BartForConditionalGeneration"))
+def test_half_precision_is_read_as_it_is_or_as_asked(case: Case, tmp_path: Path) -> None:
+    halved = {name: tensor.half() for name, tensor in rewritten(case, pickled, tmp_path).items()}
+    save_file(halved, tmp_path / "model.safetensors")
+    assert load_weights(tmp_path)[0].dtype == torch.float16
+    assert {tensor.dtype for tensor in load_weights(tmp_path, dtype=torch.float32)[0].parameters()} == {torch.float32}

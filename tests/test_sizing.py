@@ -1,0 +1,338 @@
+"""Sizes in closed form against published totals, built modules, the reference library, and counts made by hand."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import re
+from collections import Counter
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import gguf
+import pytest
+import torch
+import transformers
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from bestiary import nn, spec
+from bestiary.architectures import ARCHITECTURES, make, with_task
+from bestiary.errors import BestiaryError
+from bestiary.nn.context import Context
+from bestiary.nn.masks import self_mask
+from bestiary.sizing import GPU_MEMORY, PRECISIONS, cache_bytes, count, fits, flops, memory, weight_bytes
+from bestiary.sizing.reach import pairs
+from bestiary.spec import Alibi, Attention, Causal, Model, Parallel, Prefix, Sinusoidal, T5Bias, Window, swap
+
+BERT = {"dim": 768, "depth": 12, "heads": 12, "hidden": 3072, "vocab": 30522}
+GPT3 = make("gpt3", dim=12288, depth=96, heads=96, hidden=49152)
+LLAMA = make("llama", dim=4096, depth=32, heads=32, hidden=11008)
+T5_11B = make("t5", dim=1024, depth=24, heads=128, head_dim=128, hidden=65536)
+VIT = make("vit", dim=768, depth=12, heads=12, hidden=3072)
+
+
+def gpt2(dim: int, depth: int, heads: int) -> Model:
+    return make("gpt2", dim=dim, depth=depth, heads=heads, hidden=4 * dim, vocab=50257)
+
+
+PUBLISHED = [
+    (make("bert", **BERT), 109_482_240),
+    (make("bert", dim=1024, depth=24, heads=16, hidden=4096, vocab=30522), 335_141_888),
+    (make("roberta", **(BERT | {"vocab": 50265})), 124_645_632),
+    (make("albert", dim=4096, depth=12, heads=64, hidden=16384, vocab=30000), 222_595_584),
+    (gpt2(768, 12, 12), 124_439_808),
+    (gpt2(1024, 24, 16), 354_823_168),
+    (gpt2(1280, 36, 20), 774_030_080),
+    (gpt2(1600, 48, 25), 1_557_611_200),
+    (GPT3, 174_604_259_328),
+    (T5_11B, 11_307_321_344),
+    (LLAMA, 6_738_415_616),
+    (VIT, 86_567_656),
+]
+
+
+@pytest.mark.parametrize(("model", "total"), PUBLISHED)
+def test_published_totals(model: Model, total: int) -> None:
+    assert count(model).total == total
+
+
+def test_embedding_and_the_rest() -> None:
+    bert = count(make("bert", **BERT))
+    assert bert.embedding == (30522 + 512 + 2) * 768
+    assert bert.non_embedding == bert.total - bert.embedding
+    assert bert.active == bert.total
+    assert bert.heads == ("pool",)
+    assert count(make("albert", **BERT)).embedding == (30522 + 512 + 2) * 128 + 128 * 768 + 768
+    assert count(VIT).embedding == (196 + 1) * 768 + 768  # a position each and the extra token; not the map of patches
+    assert count(LLAMA).embedding == 32000 * 4096  # not the output matrix
+
+
+def test_shows_itself() -> None:
+    rows = str(count(make("bert", **BERT))).splitlines()
+    assert rows[0].split() == ["embed.tokens", "23,440,896"]
+    assert rows[-1].split() == ["total", "109,482,240"]
+    assert len({len(row) for row in rows}) == 1
+    assert "<td" in count(LLAMA)._repr_html_()
+
+
+@pytest.mark.slow
+def test_counting_is_fast() -> None:
+    assert count(GPT3).total  # what is computed at first use is
+    times = []
+    for _ in range(20):
+        start = perf_counter()
+        count(GPT3)
+        times.append(perf_counter() - start)
+    assert min(times) < 1e-3
+
+
+SMALL = {"dim": 16, "depth": 3, "heads": 4, "hidden": 24, "vocab": 50}
+T5 = {**SMALL, "head_dim": 8}
+PARALLEL = Parallel((spec.Normed(spec.MLP(8), spec.RMSNorm()), spec.GLU(9)))
+BUILT: dict[str, Model] = {
+    "transformer": with_task(make("transformer", **SMALL), "transformer", "seq2seq-lm"),
+    **{f"bert for {task}": with_task(make("bert", **SMALL), "bert", task) for task in (
+        "base", "pretraining", "sequence-classification", "question-answering")},
+    "roberta": with_task(make("roberta", **SMALL), "roberta", "sequence-classification", 5),
+    "albert": with_task(make("albert", **SMALL, width=4), "albert", "masked-lm"),
+    "albert of two groups": make("albert", **SMALL, width=4, groups=2),
+    "gpt": make("gpt", **SMALL),
+    "gpt2": with_task(make("gpt2", **SMALL), "gpt2", "sequence-classification"),
+    "gpt3": make("gpt3", **SMALL, window=4),
+    "t5": make("t5", **T5),
+    "t5_1_1": make("t5_1_1", **T5, decoder_depth=2),
+    "bart": make("bart", dim=16, encoder_depth=3, decoder_depth=2, heads=4, hidden=24, vocab=50),
+    "llama": make("llama", **SMALL, kv_heads=2, attention_bias=True, mlp_bias=True),
+    "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),
+    "own scores": make("gpt2", **SMALL).at("stack.layers[1].attn.position", T5Bias()),
+    "parallel": make("gpt2", **SMALL).at("stack.layers[*].mlp", PARALLEL),
+    "both norms": make("llama", **SMALL).at("stack.layers[*].attn.placement", "both"),
+    "no bias in norms": swap(make("bert", **SMALL), spec.LayerNorm, spec.LayerNorm(bias=False)),
+    "alibi": make("gpt2", **SMALL).at("stack.position", Alibi()),
+    "sinusoids": make("bert", **SMALL).at("embed.position", Sinusoidal()),
+    "own output with a bias": make("bert", **SMALL).with_heads({"lm": spec.LMHead(tied=False, bias=True)}),
+}  # fmt: skip
+
+
+def test_every_kind_of_node_is_among_them() -> None:
+    sized = (spec.Op, spec.Head, spec.Norm, spec.Embedding, spec.EmbeddingPosition, spec.ScorePosition, spec.Model)
+    kinds = {kind for kind in vars(spec).values() if inspect.isclass(kind) and issubclass(kind, sized)}
+    assert kinds - {type(node) for model in BUILT.values() for _, node in spec.walk(model)} == set(sized)
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_every_part_is_what_is_built(name: str) -> None:
+    counted = count(BUILT[name])
+    built: Counter[str] = Counter()
+    for parameter, tensor in nn.build(BUILT[name], device="meta").named_parameters():
+        folded = re.sub(r"layers\.\d+", "layers[*]", parameter)
+        modules = [part for part in counted.parts if f"{folded}.".startswith(f"{part}.")]
+        built[max(modules, key=len)] += tensor.numel()
+    assert dict(built) == dict(counted.parts)
+
+
+def reference(name: str, s: dict[str, int]) -> Any:
+    """Build the reference library's model of a family at some sizes, on the meta device."""
+    t: Any = transformers
+    plain = {"vocab_size": s["vocab"]}
+    wide = {"hidden_size": s["dim"], "num_attention_heads": s["heads"], "intermediate_size": s["hidden"]}
+    deep = {**wide, "num_hidden_layers": s["depth"]}
+    gpt = {"n_embd": s["dim"], "n_layer": s["depth"], "n_head": s["heads"], "n_positions": s["length"]}
+    t5 = {
+        "d_model": s["dim"],
+        "num_layers": s["depth"],
+        "num_heads": s["heads"],
+        "d_kv": s["head_dim"],
+        "d_ff": s["hidden"],
+    }
+    bart = {f"{side}_{key}": s[value] for side in ("encoder", "decoder") for key, value in (
+        ("layers", "depth"), ("attention_heads", "heads"), ("ffn_dim", "hidden"))}  # fmt: skip
+    long = {"max_position_embeddings": s["length"]}
+    makers: dict[str, Callable[[], Any]] = {
+        "bert": lambda: t.BertModel(t.BertConfig(**plain, **deep, **long)),
+        "roberta": lambda: t.RobertaModel(
+            t.RobertaConfig(**plain, **deep, max_position_embeddings=s["length"] + 2, type_vocab_size=1)
+        ),
+        "albert": lambda: t.AlbertModel(t.AlbertConfig(**plain, **deep, **long, embedding_size=s["width"])),
+        "distilbert": lambda: t.DistilBertModel(
+            t.DistilBertConfig(
+                **plain, dim=s["dim"], n_layers=s["depth"], n_heads=s["heads"], hidden_dim=s["hidden"], **long
+            )
+        ),
+        "gpt": lambda: t.OpenAIGPTLMHeadModel(t.OpenAIGPTConfig(**plain, **gpt)),
+        "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(**plain, **gpt, n_inner=s["hidden"])),
+        "t5": lambda: t.T5ForConditionalGeneration(t.T5Config(**plain, **t5)),
+        "t5_1_1": lambda: t.T5ForConditionalGeneration(
+            t.T5Config(**plain, **t5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+        ),
+        "bart": lambda: t.BartForConditionalGeneration(t.BartConfig(**plain, **bart, **long, d_model=s["dim"])),
+        "llama": lambda: t.LlamaForCausalLM(
+            t.LlamaConfig(
+                **plain,
+                **deep,
+                **long,
+                num_key_value_heads=s["kv_heads"],
+                head_dim=s["head_dim"],
+                tie_word_embeddings=False,
+            )
+        ),
+        "vit": lambda: t.ViTForImageClassification(
+            t.ViTConfig(**deep, image_size=s["image"], patch_size=s["patch"], num_labels=s["labels"])
+        ),
+    }
+    with torch.device("meta"):
+        return makers[name]()
+
+
+def drawn(seed: int) -> dict[str, int]:
+    """Draw sizes that go together."""
+    draw = random.Random(seed)
+    kv_heads = draw.choice([1, 2, 3])
+    heads = kv_heads * draw.choice([1, 2, 4])
+    patch = draw.choice([4, 7])
+    return {
+        "dim": heads * 2 * draw.randint(2, 20),
+        "depth": draw.randint(1, 5),
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "head_dim": 2 * draw.randint(2, 20),
+        "hidden": draw.randint(5, 300),
+        "vocab": draw.randint(50, 5000),
+        "length": draw.randint(8, 600),
+        "width": draw.randint(4, 30),
+        "patch": patch,
+        "image": patch * draw.randint(1, 9),
+        "labels": draw.randint(3, 40),
+    }
+
+
+REFERENCES = ["bert", "roberta", "albert", "distilbert", "gpt", "gpt2", "t5", "t5_1_1", "bart", "llama", "vit"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", REFERENCES)
+def test_counts_as_the_reference(name: str, seed: int) -> None:
+    sizes = drawn(seed)
+    if name == "gpt":
+        sizes["hidden"] = 4 * sizes["dim"]  # the reference knows no other
+    theirs = sum(parameter.numel() for parameter in reference(name, sizes).parameters())
+    known = inspect.signature(ARCHITECTURES[name].make).parameters
+    ours = {**sizes, "encoder_depth": sizes["depth"], "decoder_depth": sizes["depth"]}
+    model = make(name, **{key: value for key, value in ours.items() if key in known})
+    own_output = sizes["vocab"] * sizes["dim"] if name == "t5_1_1" else 0  # the reference ties it whatever it is told
+    assert count(model).total - own_output == theirs
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_operations_are_those_that_run(name: str) -> None:
+    # What torch runs takes every pair of query and key and hides some later, so the masks are taken out.
+    model = swap(BUILT[name], Attention, lambda op: op.replace(mask=()))
+    module = nn.build(model, seed=0)
+    ids = torch.arange(9)[None] % 7 + 2
+    if isinstance(model, spec.EncoderDecoder):
+        inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :5]}, flops(model, 5, 9)
+    elif isinstance(model.at("embed"), spec.Patches):
+        inputs, expected = {"pixel_values": torch.zeros(1, 3, 32, 32)}, flops(model)
+    else:
+        inputs, expected = {"input_ids": ids}, flops(model, 9)
+    # torch counts no operations inside its fused kernels for CPUs, hence the plain one.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        module(**inputs)
+    assert expected.sequence == counter.get_total_flops()
+    assert expected.forward == expected.sequence / expected.tokens
+    assert expected.training == 3 * expected.forward
+
+
+def test_operations_of_a_decoder_are_those_of_the_scaling_laws() -> None:
+    # Kaplan et al. 2020, table 1: 2 N + 2 layers context width, with N = 12 layers width^2, and 2 width vocabulary.
+    dim, depth, context = 768, 12, 1024
+    expected = 2 * 12 * depth * dim**2 + 2 * depth * (context + 1) * dim + 2 * dim * 50257
+    assert flops(gpt2(dim, depth, 12)).forward == expected
+
+
+def test_shared_layers_cost_as_often_as_they_run() -> None:
+    shared = make("albert", **SMALL, width=16)
+    apart = make("bert", **SMALL)
+    assert flops(shared, 9).sequence == flops(apart, 9).sequence
+
+
+@pytest.mark.parametrize(
+    "masks", [(), (Causal(),), (Window(3),), (Causal(), Window(3)), (Causal(), Window(99)), (Prefix(),)]
+)
+@pytest.mark.parametrize("tokens", [1, 2, 7])
+def test_pairs_are_those_of_the_mask(masks: tuple[spec.Mask, ...], tokens: int) -> None:
+    seen = self_mask(masks, Context(torch.arange(tokens)[None], tokens))
+    assert pairs(masks, tokens) == (tokens**2 if seen is None else int(seen.expand(1, 1, tokens, tokens).sum()))
+
+
+def test_blocks_are_those_of_gguf() -> None:
+    kinds = {"int8": gguf.GGMLQuantizationType.Q8_0, "int4": gguf.GGMLQuantizationType.Q4_0}
+    for name, kind in kinds.items():
+        assert gguf.GGML_QUANT_SIZES[kind] == (PRECISIONS[name].values, PRECISIONS[name].bytes)
+
+
+def test_bytes_of_weights() -> None:
+    total = 6_738_415_616
+    assert weight_bytes(LLAMA, "float32") == 4 * total
+    assert weight_bytes(LLAMA, "bfloat16") == weight_bytes(LLAMA, "float16") == 2 * total
+    assert weight_bytes(LLAMA, "int8") == total * 17 // 16
+    assert weight_bytes(LLAMA, "int4") == total * 9 // 16
+
+
+def test_bytes_of_the_cache() -> None:
+    assert cache_bytes(LLAMA, 1) == 2 * 32 * 4096 * 2
+    assert cache_bytes(LLAMA, 2048, batch=3) == 3 * 2048 * cache_bytes(LLAMA, 1)
+    grouped = make("llama", dim=64, depth=2, heads=8, kv_heads=2, hidden=8)
+    assert cache_bytes(grouped, 10, precision="float32") == 10 * 2 * 2 * (2 * 8) * 4
+    banded = make("gpt3", **SMALL, window=4)  # layers 0 and 2 see all, layer 1 four
+    assert cache_bytes(banded, 10) == (10 + 4 + 10) * 2 * 16 * 2
+    assert cache_bytes(make("bert", **BERT), 512) == 0
+    shared = make("gpt2", **SMALL)
+    shared = shared.replace(stack=spec.Stack((spec.Repeat(spec.own_layers(shared.stack)[:1], 3),)))
+    assert cache_bytes(shared, 10) == cache_bytes(make("gpt2", **SMALL), 10)  # each run has keys of its own
+    t5 = make("t5", **T5)
+    assert cache_bytes(t5, 0, source=1) == cache_bytes(t5, 1) == 3 * 2 * 32 * 2
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "bart", "t5_1_1"])
+def test_the_cache_holds_what_generation_keeps(name: str) -> None:
+    model = BUILT[name]
+    module, cache, ids = nn.build(model, seed=0), nn.Cache(5), torch.arange(5)[None] + 2
+    if isinstance(model, spec.EncoderDecoder):
+        module(input_ids=torch.arange(9)[None] + 2, decoder_input_ids=ids, past_key_values=cache)
+        assert cache.nbytes() == cache_bytes(model, 5, 9, precision="float32")
+    else:
+        module(input_ids=ids, past_key_values=cache)
+        assert cache.nbytes() == cache_bytes(model, 5, precision="float32")
+
+
+def test_what_fits() -> None:
+    assert fits(LLAMA, GPU_MEMORY["A100 40GB"], "float16", 2048, 16)
+    assert fits(LLAMA, GPU_MEMORY["T4"], "float16", 2048)
+    assert not fits(LLAMA, GPU_MEMORY["T4"], "float32", 2048)
+    assert not fits(GPT3, GPU_MEMORY["H100 80GB"], "int4")
+    needed = memory(LLAMA, "int4", 2048, 2)
+    assert needed.total == weight_bytes(LLAMA, "int4") + cache_bytes(LLAMA, 2048, batch=2, precision="float16")
+    assert fits(LLAMA, needed.total, "int4", 2048, 2)
+    assert not fits(LLAMA, needed.total - 1, "int4", 2048, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: flops(gpt2(768, 12, 12), 1025), "context is 1025, more than the 1024 positions of this model"),
+        (lambda: flops(LLAMA, 0), "context is 0; give at least one token"),
+        (lambda: flops(T5_11B), "say how many tokens"),
+        (lambda: flops(VIT, 5), "an image is always 197 tokens"),
+        (lambda: flops(T5_11B, 5, -1), "source is -1"),
+        (lambda: memory(LLAMA, "int5"), "did you mean 'int"),
+        (lambda: memory(LLAMA, batch=0), "batch is 0"),
+        (lambda: memory(T5_11B, context=5, source=0), "source is 0"),
+        (lambda: cache_bytes(LLAMA, -1), "context is -1"),
+    ],
+)
+def test_what_cannot_be_is_refused(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(BestiaryError, match=re.escape(message)):
+        call()
