@@ -1,16 +1,18 @@
-"""Files as people have them: pickled, named as in 2019, with buffers and repetitions, with or without a prefix."""
+"""Files as people have them: pickled, named as in 2019, with buffers, repetitions, another prefix, or as GGUF."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import gguf
 import pytest
 import torch
 import transformers
 from comparison import FIELDS, Case, apart, distance, inputs, saved_and_loaded
-from references import ROWS, Row
+from references import ROWS, Row, llama
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -158,3 +160,48 @@ def test_half_precision_is_read_as_it_is_or_as_asked(case: Case, tmp_path: Path)
     save_file(halved, tmp_path / "model.safetensors")
     assert load_weights(tmp_path)[0].dtype == torch.float16
     assert {tensor.dtype for tensor in load_weights(tmp_path, dtype=torch.float32)[0].parameters()} == {torch.float32}
+
+
+GGUF = Row("LlamaForCausalLM", partial(llama, hidden_act="silu", num_key_value_heads=2), "gguf", tolerance=1e-6)
+GGUF_NAMES = {
+    "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output", "model.layers": "blk",
+    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}  # fmt: skip
+
+
+def interleaved(tensor: Tensor, heads: int) -> Tensor:
+    """Put the two coordinates that a rotation turns together, which stand half a head apart, beside each other."""
+    width = len(tensor) // heads
+    rows = [head * width + half * width // 2 + i for head in range(heads) for i in range(width // 2) for half in (0, 1)]
+    return tensor[rows]
+
+
+@cases(GGUF)
+@torch.no_grad()
+def test_gguf_answers_as_the_model_that_it_was_made_from(case: Case, tmp_path: Path) -> None:
+    config = case.config
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "llama")
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    for name, tensor in case.reference.float().state_dict().items():
+        for theirs, short in GGUF_NAMES.items():
+            name = name.replace(theirs, short)
+        if "attn_q" in name or "attn_k" in name:
+            heads = config.num_attention_heads if "attn_q" in name else config.num_key_value_heads
+            tensor = interleaved(tensor, heads)
+        writer.add_tensor(name, tensor.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    model, _ = load_weights(tmp_path, dtype=torch.float64)
+    given = inputs(case, "right")
+    # The file keeps the norm's epsilon as a float32.
+    assert distance(case.reference.double()(**given), model(**given), given) < case.row.tolerance

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Done, bestiary
 
-from bestiary import api, cli
+from bestiary import api
 from bestiary.catalog.find import list_models
 from bestiary.cli.twin import byte_tokenizer
 from bestiary.errors import BestiaryError
 
-Run = Callable[..., tuple[int, str, str]]
 
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the verb in this process: ``run("bert:tiny", "a text", "--json")``."""
-    monkeypatch.setenv("TTY_COMPATIBLE", "0")
-
-    def runs(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main(["run", *arguments])
-        assert isinstance(end.value.code, int)
-        return end.value.code, *capsys.readouterr()
-
-    return runs
+def run(*arguments: str) -> Done:
+    """Run the verb: ``run("bert:tiny", "a text", "--json")``."""
+    return bestiary("run", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +47,7 @@ def job_of(slug: str) -> str:
 @pytest.mark.parametrize(
     ("slug", "job"), [*((s, job_of(s)) for s in list_models()), *((s, "fill-mask") for s in MASKED)]
 )
-def test_every_entry_has_a_twin_that_runs(run: Run, slug: str, job: str) -> None:
+def test_every_entry_has_a_twin_that_runs(slug: str, job: str) -> None:
     code, out, err = run(f"{slug}:tiny", *TEXTS[job], "--max-new-tokens", "5", "--json")
     answer = json.loads(out)
     assert (code, err, answer["job"]) == (0, "", job)
@@ -68,7 +56,7 @@ def test_every_entry_has_a_twin_that_runs(run: Run, slug: str, job: str) -> None
     assert all(set(result) == KEYS[job] for result in answer["results"])
 
 
-def test_a_twin_is_labelled_and_repeats_itself(run: Run) -> None:
+def test_a_twin_is_labelled_and_repeats_itself() -> None:
     first = run("gpt-2:tiny", "Once", "--top-k", "50", "--max-new-tokens", "8", "--seed", "3")
     assert first == run("gpt-2:tiny", "Once", "--top-k", "50", "--max-new-tokens", "8", "--seed", "3")
     assert first != run("gpt-2:tiny", "Once", "--top-k", "50", "--max-new-tokens", "8", "--seed", "4")
@@ -84,41 +72,41 @@ def test_a_twin_is_labelled_and_repeats_itself(run: Run) -> None:
         (("bert:tiny", "a", "--task", "sequence-classification"), "label\tprobability\tinput"),
     ],
 )
-def test_answers_in_a_pipe_are_tables(run: Run, arguments: tuple[str, ...], header: str) -> None:
+def test_answers_in_a_pipe_are_tables(arguments: tuple[str, ...], header: str) -> None:
     code, out, _ = run(*arguments)
     assert code == 0
     assert out.splitlines()[0] == header
     assert len(out.splitlines()) >= 2
 
 
-def test_two_masks_are_filled_apart(run: Run) -> None:
+def test_two_masks_are_filled_apart() -> None:
     results = json.loads(run("bert:tiny", "[MASK] or [MASK]", "--json")[1])["results"]
     assert [result["mask"] for result in results] == [1] * 5 + [2] * 5
     assert all(0 < result["probability"] < 1 for result in results)
 
 
-def test_a_sentence_is_likest_to_itself(run: Run) -> None:
+def test_a_sentence_is_likest_to_itself() -> None:
     ranking = json.loads(run("roberta:tiny", "a cat", "the open sea", "a cat", "--json")[1])["results"]
     assert ranking[0]["text"] == "a cat"
     assert ranking[0]["similarity"] == pytest.approx(1, abs=1e-6)  # float32
     assert ranking[1]["similarity"] < 1 - 1e-6
 
 
-def test_a_saved_checkpoint_answers_as_the_model_did(run: Run, checkpoints: dict[str, Path]) -> None:
+def test_a_saved_checkpoint_answers_as_the_model_did(checkpoints: dict[str, Path]) -> None:
     folder = checkpoints["masked-lm"]
     answer = json.loads(run(str(folder), "a [MASK]", "--json")[1])
     assert answer["weights"] == f"weights of {folder}"
     assert answer["results"] == json.loads(run("bert:tiny", "a [MASK]", "--seed", "1", "--json")[1])["results"]
 
 
-def test_a_decoder_streams_what_it_answers(run: Run, checkpoints: dict[str, Path]) -> None:
+def test_a_decoder_streams_what_it_answers(checkpoints: dict[str, Path]) -> None:
     arguments = (str(checkpoints["causal-lm"]), "Once", "--max-new-tokens", "6")
     code, out, err = run(*arguments)
-    assert (code, err) == (0, f"{arguments[0]}: weights of {arguments[0]}\n")
+    assert (code, err) == (0, f"weights of {arguments[0]}\n")
     assert json.loads(run(*arguments, "--json")[1])["results"][0]["text"] + "\n" == out
 
 
-def test_a_checkpoint_opens_with_another_task(run: Run, checkpoints: dict[str, Path]) -> None:
+def test_a_checkpoint_opens_with_another_task(checkpoints: dict[str, Path]) -> None:
     code, out, _ = run(str(checkpoints["masked-lm"]), "a cat", "a dog", "--task", "base", "--json")
     assert (code, json.loads(out)["job"]) == (0, "embed")
 
@@ -137,6 +125,9 @@ def test_a_checkpoint_opens_with_another_task(run: Run, checkpoints: dict[str, P
         (("vit:tiny", "--chat", "a"), ("tokenizer",)),
         (("gpt-2:tiny", "a", "--top-p", "2"), ("--top-p",)),
         (("gpt-2:tiny", "a", "--max-new-tokens", "1000"), ("positions",)),
+        (("gpt-2:tiny", "a", "--temperature", "nan"), ("temperature",)),
+        (("llama:tiny", "a", "--max-new-tokens", "1000000000000"), ("--max-new-tokens",)),
+        (("llama:tiny", "a", "--seed", "-1"), ("--seed",)),
         (("brt:tiny", "a"), ("brt", "'bert'")),
         (("bert", "a"), ("google-bert/bert-base-uncased", "hub")),
         (("nobody/nothing", "a"), ("nobody/nothing", "hub")),
@@ -144,7 +135,7 @@ def test_a_checkpoint_opens_with_another_task(run: Run, checkpoints: dict[str, P
         (("./no-such-folder", "a"), ("no-such-folder",)),
     ],
 )
-def test_what_cannot_run_says_why(run: Run, arguments: tuple[str, ...], fragments: tuple[str, ...]) -> None:
+def test_what_cannot_run_says_why(arguments: tuple[str, ...], fragments: tuple[str, ...]) -> None:
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     complaint = err.splitlines()[-1]
@@ -152,7 +143,7 @@ def test_what_cannot_run_says_why(run: Run, arguments: tuple[str, ...], fragment
     assert [fragment for fragment in fragments if fragment not in complaint] == []
 
 
-def test_an_empty_folder_is_one_sentence(run: Run, tmp_path: Path) -> None:
+def test_an_empty_folder_is_one_sentence(tmp_path: Path) -> None:
     code, out, err = run(str(tmp_path), "a")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert str(tmp_path) in err

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from command_line import bestiary, table
 from msgspec.structs import replace
 
-from bestiary import cli, spec
+from bestiary import spec
 from bestiary.catalog.find import entry, list_models, parse_name
 from bestiary.catalog.resolve import spec_of
 from bestiary.catalog.schema import OwnErratum
@@ -58,7 +59,7 @@ def spelled(node: Any) -> int:
 
 
 def dense(node: Any) -> int:
-    """Count GPT-3's reference: no library has its bands, and masks have no parameters, so all layers look everywhere."""
+    """Count GPT-3 as if all its layers looked everywhere: no library has its bands, and masks have no weights."""
     return spelled(spec.swap(node, spec.Attention, lambda attention: attention.replace(mask=(spec.Causal(),))))
 
 
@@ -126,28 +127,20 @@ def test_a_wrong_figure_needs_an_erratum() -> None:
     assert check_size(replace(wrong, errata_own=(erratum,)), "base").result == "agrees, erratum on the stated"
 
 
-def verify(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str, str]:
-    with pytest.raises(SystemExit) as end:
-        cli.main(["verify", *arguments])
-    return end.value.code, *capsys.readouterr()
+def test_the_verb_lists_every_size() -> None:
+    done = bestiary("verify bart gpt-2:xl")
+    rows = table(done.out)
+    assert (done.code, done.err) == (0, "4 sizes, none in disagreement\n")
+    assert list(rows[0]) == ["size", "closed form", "built", "stated", "result"]
+    assert [row["size"] for row in rows] == ["bart:base", "bart:large", "bart:tiny", "gpt-2:xl"]
+    assert list(rows[-1].values())[1:4] == ["1557611200", "1557611200", "1558M"]
 
 
-def test_the_verb_lists_every_size(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    code, out, err = verify(capsys, "bart", "gpt-2:xl")
-    header, *rows = [line.split("\t") for line in out.splitlines()]
-    assert (code, err) == (0, "4 sizes, none in disagreement\n")
-    assert header == ["size", "closed form", "built", "stated", "result"]
-    assert [row[0] for row in rows] == ["bart:base", "bart:large", "bart:tiny", "gpt-2:xl"]
-    assert rows[-1][1:4] == ["1557611200", "1557611200", "1558M"]
-
-
-def test_the_verb_exits_with_a_finding(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+def test_the_verb_exits_with_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bestiary.cli.verify.check_size", lambda found, size: Check(size, 1, 2, None, "built differs"))
-    code, out, err = verify(capsys, "--all")
-    assert code == 1
-    assert "built differs" in out
-    assert f"{len(NAMES)} sizes, {len(NAMES)} in disagreement" in err
-    checks = json.loads(verify(capsys, "gpt:base", "--json")[1])
+    done = bestiary("verify --all", terminal=True)
+    assert done.code == 1
+    assert "built differs" in done.out
+    assert f"{len(NAMES)} sizes, {len(NAMES)} in disagreement" in done.err
+    checks = json.loads(bestiary("verify gpt:base --json").out)
     assert checks == [{"size": "base", "closed_form": 1, "built": 2, "stated": None, "result": "built differs"}]

@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bestiary import spec
     from bestiary.api import build, count, diff, entry, list_models, load, save
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "build", "count", "diff", "entry", "list_models", "load", "save", "spec"]
+# `spec` is a room of its own, found by __getattr__ like the rest.
+__all__ = ["__version__", "build", "count", "diff", "entry", "list_models", "load", "save", "spec"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -27,6 +28,7 @@ def verb(first: str, second: str, as_json: bool) -> None:
     from bestiary import sizing
     from bestiary.catalog.find import parse_name
     from bestiary.catalog.resolve import size_spec
+    from bestiary.sizing.difference import shown
 
     (a, a_size), (b, b_size) = parse_name(first), parse_name(second)
     difference = sizing.diff(size_spec(a, a_size), size_spec(b, b_size))
@@ -36,7 +38,8 @@ def verb(first: str, second: str, as_json: bool) -> None:
         _print_json(names, difference, facts)
         return
     if difference.changes:
-        print_table(("architecture", *names, "parameters"), _rows(difference), signed=("parameters",))
+        rows = [*_rows(difference, shown), ("sum", None, None, difference.parameters)]
+        print_table(("architecture", *names, "parameters"), rows, signed=("parameters",))
     else:
         remark(f"{names[0]} and {names[1]}: no differences in architecture")
     if facts:
@@ -44,19 +47,22 @@ def verb(first: str, second: str, as_json: bool) -> None:
         print_table(("fact", a.slug, b.slug), [(name.replace("_", " "), old, new) for name, old, new in facts])
 
 
-def _rows(difference: Any) -> list[Row]:
-    rows = [(change.path, _side(change.old), _side(change.new), change.parameters) for change in difference.changes]
-    return [*rows, ("sum", None, None, difference.parameters)]
+def _rows(difference: Any, write: Callable[[Any], str]) -> list[Row]:
+    return [
+        (change.path, _side(change.old, write), _side(change.new, write), change.parameters)
+        for change in difference.changes
+    ]
 
 
 def _print_json(names: tuple[str, str], difference: Any, facts: list[tuple[str, Any, Any]]) -> None:
-    *changes, _ = _rows(difference)
+    from bestiary.spec.show import brief
+
     fields = ("path", "old", "new", "parameters")
     print_json(
         {
             "a": names[0],
             "b": names[1],
-            "changes": [dict(zip(fields, change, strict=True)) for change in changes],
+            "changes": [dict(zip(fields, change, strict=True)) for change in _rows(difference, brief)],
             "parameters": difference.parameters,
             "facts": {fact: {"a": old, "b": new} for fact, old, new in facts},
         }
@@ -72,10 +78,7 @@ def _value(fact: Any) -> Any:
     return None if fact is None else fact.value
 
 
-def _side(value: Any) -> str | int | float | None:
-    """Return one side of a change: a number, or the Python that makes it where that is short; nothing where the part is absent."""
-    from bestiary.sizing.difference import shown
-
-    if value is None or (isinstance(value, str | int | float) and value and not isinstance(value, bool)):
-        return value
-    return shown(value)
+def _side(value: Any, write: Callable[[Any], str]) -> str | int | float | None:
+    """Return one side of a change: a number, or nothing, as it is; the rest as Python."""
+    is_plain = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    return value if is_plain else write(value)

@@ -36,8 +36,8 @@ def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: 
 
 
 def sizes_of(entry: Any) -> list[str]:
-    """Return the sizes that ``NAME:size`` may name: the published ones, and ``tiny`` where there is a spec."""
-    return list(dict.fromkeys([*entry.sizes, *(["tiny"] if entry.runnable else [])]))
+    """Return the sizes that ``NAME:size`` may name: the published ones and ``tiny``; none without an architecture."""
+    return list(dict.fromkeys([*entry.sizes, "tiny"])) if entry.runnable else []
 
 
 def name_argument(parameter: str = "name", metavar: str = "NAME[:SIZE]", **attributes: Any) -> Callable[[Any], Any]:

@@ -30,7 +30,7 @@ def print_json(value: Any) -> None:
     """Print a value (records, dataclasses, dates among its parts) as indented JSON."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Row], signed: Sequence[str] = ()) -> None:
@@ -60,7 +60,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Row], signed: Sequence[st
     console().print(table)
 
 
-def print_record(fields: Iterable[tuple[str, Cell]], title: str = "") -> None:
+def print_record(fields: Iterable[tuple[str, Cell]]) -> None:
     """Print names and values, one a line: a grid on a terminal; in a pipe, tab-separated under a header."""
     if not on_terminal():
         print_table(("field", "value"), list(fields))
@@ -68,8 +68,6 @@ def print_record(fields: Iterable[tuple[str, Cell]], title: str = "") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    if title:
-        console().print(Text(f"\n{title}", style="bold"))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")

@@ -13,21 +13,18 @@ from bestiary.cli.output import json_option, print_json, remark
 from bestiary.errors import BestiaryError
 
 MASK = "[MASK]"
+LENGTH, SHARE, SEED = click.IntRange(1, 100_000), click.FloatRange(0, 1, min_open=True), click.IntRange(0, 2**63 - 1)
 
 
 @click.command("run")
 @click.argument("source", metavar="NAME|FOLDER|OWNER/NAME", shell_complete=complete_source)
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
 @click.option("--task", metavar="TASK", help="Other heads than the checkpoint's own, such as masked-lm.")
-@click.option("--max-new-tokens", type=click.IntRange(1), default=64, show_default=True, help="Length of an answer.")
-@click.option(
-    "--temperature", type=click.FloatRange(0), help="0 takes the likeliest token; 1 if --top-k or --top-p is given."
-)
+@click.option("--max-new-tokens", type=LENGTH, default=64, show_default=True, help="Length of an answer.")
+@click.option("--temperature", type=click.FloatRange(0), help="0, the likeliest token; 1 with --top-k or --top-p.")
 @click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens.")
-@click.option(
-    "--top-p", type=click.FloatRange(0, 1, min_open=True), help="Draw from the fewest tokens of this probability."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn, a twin's weights included.")
+@click.option("--top-p", type=SHARE, help="Draw from the fewest tokens that hold this probability.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of what is drawn, a twin's weights included.")
 @click.option("--chat", is_flag=True, help="Put each text as a user's message to a chat model.")
 @json_option
 def verb(
@@ -56,7 +53,7 @@ def verb(
         results = jobs.JOBS[job].answer(model, asked, settings)
         print_json({"model": source, "weights": label, "job": job, "results": results})
     else:
-        remark(f"{source}: {label}")
+        remark(label)
         jobs.JOBS[job].show(model, asked, settings)
 
 

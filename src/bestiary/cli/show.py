@@ -14,6 +14,8 @@ FACTS = (
     "access", "code_license", "weights_license", "data_license", "output_license",
 )  # fmt: skip
 """The facts in the order in which a reader asks for them; what does not apply to a model is left out."""
+BRACES = str.maketrans("", "", "{}")
+"""BibTeX keeps capitals by braces, which a reader does not want."""
 
 
 class Counted(NamedTuple):
@@ -63,6 +65,7 @@ def verb(name: str, sources: bool, as_spec: bool, as_flat: bool, as_json: bool) 
         print_table(("size", "parameters", "embedding", "non-embedding", "stated", "weights"), sizes)
     if sources:
         _show_errata(found.slug)
+        _show_sources(found)
 
 
 def verdicts(entry: Any) -> dict[str, str]:
@@ -113,11 +116,12 @@ def _show_facts(entry: Any, sources: bool) -> None:
         heading("facts")
         rows = [(name, fact.value, fact.source, fact.at, fact.sure) for name, fact in facts]
         print_table(("fact", "value", "from", "at", "sure"), rows)
-        heading("license")
+        heading("in short")
     elif not on_terminal():
         heading("facts")
     values: list[tuple[str, Cell]] = [] if sources else [(name, fact.value) for name, fact in facts]
-    print_record([*values, ("may I use it", allowed)])
+    notes = [(f"note on {argument}", note) for argument, note in entry.architecture.notes.items()]
+    print_record([*values, ("architecture", entry.architecture.function), *notes, ("may I use it", allowed)])
 
 
 def _show_errata(slug: str) -> None:
@@ -128,6 +132,24 @@ def _show_errata(slug: str) -> None:
         heading("errata")
         columns = ("wrong in", "field", "there", "here", "why", "from")
         print_table(columns, [(row.wrong_in, row.field, row.paper, row.ours, row.why, row.source) for row in rows])
+
+
+def _show_sources(entry: Any) -> None:
+    from bestiary.catalog.bibliography import read_bibliography
+    from bestiary.catalog.index import HOME
+    from bestiary.catalog.schema import sourced
+
+    known = read_bibliography(HOME / "sources.bib")
+    keys = dict.fromkeys(record.source for _, record in sourced(entry))
+    heading("sources")
+    rows = [(key, known[key].fields["title"].translate(BRACES), _link(known[key].fields)) for key in keys]
+    print_table(("from", "title", "where"), rows)
+
+
+def _link(fields: dict[str, str]) -> str:
+    if "eprint" in fields:
+        return f"https://arxiv.org/abs/{fields['eprint']}"
+    return fields.get("url") or fields.get("howpublished", "").removeprefix("\\url").translate(BRACES)
 
 
 def _show_json(entry: Any, sizes: list[Counted]) -> None:

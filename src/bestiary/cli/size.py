@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import click
@@ -40,9 +41,9 @@ class Need(NamedTuple):
 @click.command("size")
 @name_argument()
 @click.option(
-    "--context", type=click.IntRange(1), metavar="TOKENS", help="Tokens of a sequence; the model's own length."
+    "--context", type=click.IntRange(1, 2**40), metavar="TOKENS", help="Tokens of a sequence; the model's own length."
 )
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Sequences at once.")
+@click.option("--batch", type=click.IntRange(1, 2**20), default=1, show_default=True, help="Sequences at once.")
 @click.option("--precision", default="bfloat16", show_default=True, help="Of the weights, for --memory.")
 @click.option("--memory", "limit", metavar="BYTES", help="Say whether it fits: 24GB, 16GiB, or a GPU such as T4.")
 @json_option
@@ -98,7 +99,7 @@ def parse_bytes(text: str) -> int:
         hint = nearest(text, GPU_MEMORY) or f", or one of {', '.join(GPU_MEMORY)}"
         raise BestiaryError(f"--memory is '{text}'; write 24GB or 16GiB{hint}")
     power = " KMGT".index((found["unit"] or " ").upper())
-    return round(float(found["number"]) * (1024 if found["binary"] else 1000) ** power)
+    return int(Fraction(found["number"]) * (1024 if found["binary"] else 1000) ** power)
 
 
 def short_bytes(number: int) -> str | int:

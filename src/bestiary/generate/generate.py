@@ -14,6 +14,9 @@ from bestiary.errors import BestiaryError
 from bestiary.generate.sampling import Sampling, pick
 from bestiary.nn import Cache, Model
 
+ROOM = 256
+"""Tokens that a cache has room for beside the prompt; a longer answer makes it grow."""
+
 Stop = Callable[[Tensor], Tensor]
 """Given all new tokens so far, ``[B, n]``, tells which rows are finished, ``[B]`` bool."""
 
@@ -150,7 +153,7 @@ def _causal(
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
     ids, mask = _left_padded(input_ids, mask)
     _check_room(model.spec.embed, ids.shape[1], room)
-    cache = Cache(ids.shape[1] + room)
+    cache = Cache(ids.shape[1] + min(room, ROOM))
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
 
     def advance(chosen: Tensor | None) -> Tensor:
@@ -169,7 +172,7 @@ def _seq2seq(
 ) -> Callable[[Tensor | None], Tensor]:
     _check_room(model.spec.decoder.embed, 1, room)
     memory = model.encode(input_ids, attention_mask)
-    cache = Cache(1 + room)
+    cache = Cache(1 + min(room, ROOM))
     first = input_ids.new_full((len(input_ids), 1), start)
 
     def advance(chosen: Tensor | None) -> Tensor:

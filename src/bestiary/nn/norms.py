@@ -9,7 +9,11 @@ from bestiary import spec
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm. The statistic is in float32 whatever the dtype, as in every published implementation."""
+    """Root-mean-square norm, in float32 whatever the dtype, as most published code does.
+
+    Some round the mean of squares alone, which is the same in every dtype up to float32 and differs by one rounding in
+    float64.
+    """
 
     def __init__(self, node: spec.RMSNorm, dim: int) -> None:
         super().__init__()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.edit import children, walk
 from bestiary.spec.embeddings import Patches, SharedTokens, Tokens
-from bestiary.spec.fields import misfit
+from bestiary.spec.fields import hints, misfit
 from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.node import Node
 from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel
 from bestiary.spec.positions import LearnedGrid, Rotary, T5Bias
-from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers
+from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
 
 Checked = TypeVar("Checked", bound=Model)
 
@@ -25,10 +25,13 @@ MAX_DEPTH = 10_000
 MAX_SIZE = 2**31
 _ZERO_ALLOWED = {"types", "offset", "extra", "pad"}
 _SHOWN = 6
+_TAKEN = {"type", "half", "float", "double", "train", "eval", "apply", "to", "name", "keys", "items", "values", "pop"}
+"""Names that a module's own methods have: a head of that name could not be stored."""
 
 
 def check(spec: Checked) -> Checked:
     """Return the spec unchanged, or raise ``BestiaryError`` naming every distinct problem with its path."""
+    _check_depth(spec)
     places: dict[str, list[str]] = {}
     for path, problem in problems(spec):
         places.setdefault(problem, []).append(path)
@@ -37,6 +40,18 @@ def check(spec: Checked) -> Checked:
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise BestiaryError("; ".join(found[:_SHOWN]) + more)
     return spec
+
+
+def _check_depth(spec: Any) -> None:
+    """Refuse stacks that are too deep before anything walks them."""
+    towers = [spec] if isinstance(spec, Transformer) else [getattr(spec, side, None) for side in ("encoder", "decoder")]
+    for stack in (getattr(tower, "stack", None) for tower in towers):
+        if isinstance(stack, Stack) and misfit(Stack, "layers", stack.layers) is None:
+            faults = [fault for item in stack.layers if isinstance(item, Repeat) for fault in _field_problems(item)]
+            if not faults and runs(stack) > MAX_DEPTH:
+                raise BestiaryError(
+                    f"the stack has {runs(stack):,} layers, more than the {MAX_DEPTH:,} that are allowed"
+                )
 
 
 def _sentence(problem: str, paths: list[str]) -> str:
@@ -71,17 +86,19 @@ def _field_problems(node: Node) -> list[str]:
         wrong = misfit(type(node), field.name, value)
         if wrong:
             found.append(wrong)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            least = 0 if field.name in _ZERO_ALLOWED else 1
-            if not least <= value < MAX_SIZE:
-                found.append(f"{field.name} is {value}, which must be from {least} to {MAX_SIZE - 1}")
-        elif isinstance(value, float):
-            found += _float_problems(field.name, value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            whole = hints(type(node))[field.name] in (int, int | None)
+            found += _size_problems(field.name, value) if whole else _float_problems(field.name, value)
     return found
 
 
+def _size_problems(name: str, value: float) -> list[str]:
+    least = 0 if name in _ZERO_ALLOWED else 1
+    return [] if least <= value < MAX_SIZE else [f"{name} is {value}, which must be from {least} to {MAX_SIZE - 1}"]
+
+
 def _float_problems(name: str, value: float) -> list[str]:
-    if not math.isfinite(value):
+    if not abs(value) <= sys.float_info.max:
         return [f"{name} is {value}, which must be a finite number"]
     if name == "dropout" and not 0 <= value < 1:
         return [f"dropout is {value}, which must be at least 0 and less than 1"]
@@ -117,8 +134,6 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
         yield from faults
     elif not node.layers or not all(repeat.layers for repeat in repeats):
         yield "a stack, and what it repeats, needs at least one layer"
-    elif len(node.layers) > MAX_DEPTH or sum(repeat.times for repeat in repeats) > MAX_DEPTH:
-        yield f"the stack has more than {MAX_DEPTH} layers"
     elif node.position is not None:
         heads = {part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)}
         if len(heads) > 1:
@@ -143,22 +158,28 @@ def _patches(node: Patches, spec: Model) -> Iterator[str]:
 
 
 def _transformer(node: Transformer, spec: Model) -> Iterator[str]:
+    yield from _head_names(node)
     if any(isinstance(part, CrossAttention) for _, part in walk(node.stack)):
         yield "stack: cross-attention has no encoder to read; build an EncoderDecoder"
 
 
 def _encoder_decoder(node: EncoderDecoder, spec: Model) -> Iterator[str]:
+    yield from _head_names(node)
     if isinstance(node.encoder.embed, SharedTokens):
         yield "encoder.embed: SharedTokens is the decoder's; the encoder owns the table"
     if isinstance(node.decoder.embed, SharedTokens) and not isinstance(node.encoder.embed, Tokens):
         yield "decoder.embed: SharedTokens has no token table of the encoder to share"
-    if isinstance(node.decoder.embed, SharedTokens) and getattr(node.encoder.embed, "width", None) not in (
-        None,
-        spec.dim,
-    ):
+    width = getattr(node.encoder.embed, "width", None)
+    if isinstance(node.decoder.embed, SharedTokens) and width not in (None, spec.dim):
         yield "decoder.embed: a table narrower than the model cannot be shared"
     if any(isinstance(part, CrossAttention) for _, part in walk(node.encoder.stack)):
         yield "encoder.stack: cross-attention belongs to the decoder"
+
+
+def _head_names(node: Transformer | EncoderDecoder) -> Iterator[str]:
+    for name in node.heads:
+        if not name.isidentifier() or name in _TAKEN:
+            yield f"heads: {name!r} cannot name a head; use a plain word that no module method has"
 
 
 def _lm_head(node: LMHead, spec: Model) -> Iterator[str]:

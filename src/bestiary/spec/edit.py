@@ -205,20 +205,20 @@ def _change_items(
         try:
             changed[index] = _change(items[index], rest, edit, path, f"{trail}[{index}]")
             hits += 1
-        except _NothingThere as error:  # with a wildcard, layers that lack the branch are passed over
+        except NothingThere as error:  # with a wildcard, layers that lack the branch are passed over
             failure = failure or error
     if failure and (not hits or len(chosen) == 1):
         raise failure
     return tuple(changed)
 
 
-class _NothingThere(BestiaryError):
+class NothingThere(BestiaryError):
     """A path leads to a name that does not exist at that place."""
 
 
-def _nothing(path: str, trail: str, segment: str, known: Any) -> _NothingThere:
+def _nothing(path: str, trail: str, segment: str, known: Any) -> NothingThere:
     where = trail.removeprefix(".") or "the model"
-    return _NothingThere(
+    return NothingThere(
         f"'{path}' names nothing: {where} has {', '.join(known)}, no {segment}{nearest(segment, known)}"
     )
 

@@ -26,7 +26,10 @@ def to_json(spec: Node) -> dict[str, Any]:
 
 def from_json(data: Any) -> Model:
     """Rebuild and check a model from ``to_json``'s form; raises ``BestiaryError`` with the path of what is wrong."""
-    spec = _value(data, "spec")
+    try:
+        spec = _value(data, "spec")
+    except RecursionError:
+        raise BestiaryError("spec nests deeper than any model does; flatten it") from None
     if not isinstance(spec, Transformer | EncoderDecoder):
         raise BestiaryError(f"spec: a model is a Transformer or an EncoderDecoder, not {type(spec).__name__}")
     return check(spec)

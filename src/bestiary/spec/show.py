@@ -77,7 +77,8 @@ def _fold(runs: Fold) -> list[str]:
     lines: list[str] = []
     for times, unit in runs:
         inner = _fold(cast(Fold, unit)) if isinstance(unit, list) else _layer(unit)
-        lines += [f"{times} x [", *(f"  {line}" for line in inner), "]"] if times > 1 else [*inner, ""]
+        lines += ["then"] if lines else []
+        lines += [f"{times} x [", *(f"  {line}" for line in inner), "]"] if times > 1 else inner
     return lines
 
 

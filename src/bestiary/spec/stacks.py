@@ -61,6 +61,11 @@ def run_order(stack: Stack) -> tuple[int, ...]:
     return tuple(order)
 
 
+def runs(stack: Stack) -> int:
+    """Count the layers that a stack runs, without laying them out."""
+    return sum(len(item.layers) * item.times if isinstance(item, Repeat) else 1 for item in stack.layers)
+
+
 def branch_names(layer: Layer | tuple[Op, ...]) -> tuple[str, ...]:
     """Name the branches of a layer after their ops, numbering the later ones of a kind: ``attn, mlp, mlp_2``."""
     names: list[str] = []

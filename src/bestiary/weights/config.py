@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from bestiary.errors import BestiaryError, nearest
 from bestiary.untrusted import SHOWN_NAMES, listed, quoted
@@ -82,7 +82,10 @@ def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[s
     """Return the architecture's arguments that a config gives; raise ``BestiaryError`` with all that is wrong in it."""
     known = {*rows, *(key for row in derived for key in row.keys)}
     unknown = [key for key in config if key not in known]
-    faults = [f"{quoted(key)} is a key that we do not know{nearest(key, known)}" for key in unknown[:SHOWN_NAMES]]
+    faults = [
+        f"{quoted(key)} is a key that we do not know{nearest(key, known) or '; remove it'}"
+        for key in unknown[:SHOWN_NAMES]
+    ]
     arguments: Arguments = {}
     for key, row in rows.items():
         if isinstance(row, Waive):
@@ -94,7 +97,7 @@ def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[s
         if value is None:
             value = row.default
         if value is None:
-            faults += [f"'{key}' is missing"] if key not in config else [f"'{key}' is null; give a value"]
+            faults += [f"'{key}' is missing; add it"] if key not in config else [f"'{key}' is null; give a value"]
             continue
         fault = _fault(key, row, value)
         if fault:
@@ -102,7 +105,7 @@ def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[s
         else:
             arguments[row.argument] = row.words[str(value)] if isinstance(row, Word) else value
     if faults:
-        raise BestiaryError(f"{where}: {listed(faults + unknown[SHOWN_NAMES:], '; ')}; correct the config")
+        raise BestiaryError(f"{where}: {listed(faults + unknown[SHOWN_NAMES:], '; ')}")
     for row in derived:
         try:
             arguments |= row.read(config)
@@ -145,7 +148,7 @@ def _fault(key: str, row: Row, value: Any) -> str | None:
         if not whole or value < 1:
             return f"'{key}' is {shown(value)}; give a positive whole number"
     elif isinstance(row, Number):
-        if not (whole or isinstance(value, float)) or not math.isfinite(value):
+        if not is_number(value):
             return f"'{key}' is {shown(value)}; give a number"
     elif isinstance(row, Flag):
         if not isinstance(value, bool):
@@ -153,6 +156,11 @@ def _fault(key: str, row: Row, value: Any) -> str | None:
     elif isinstance(row, Word) and (not isinstance(value, str) or value not in row.words):
         return f"'{key}' is {shown(value)}; give one of {', '.join(row.words)}{nearest(str(value), row.words)}"
     return None
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Tell whether a value is a number that a float can hold: JSON writes integers of any length."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def shown(value: Any) -> str:

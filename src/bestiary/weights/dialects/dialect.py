@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bestiary.errors import BestiaryError
-from bestiary.weights.config import WAIVE, Arguments, Derive, Pin, Row
+from bestiary.weights.config import WAIVE, Arguments, Derive, Pin, Row, shown
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def label_count(config: Mapping[str, Any]) -> int:
     named = config.get("id2label")
     count = len(named) if isinstance(named, dict) and named else config.get("num_labels", config.get("_num_labels", 2))
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000_000:
-        raise BestiaryError(f"'num_labels' is {count!r}; give a positive whole number")
+        raise BestiaryError(f"'num_labels' is {shown(count)}; give a positive whole number")
     return count
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary.spec import Transformer, own_layers
-from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Derive, Flag, Number, Size, Word, optional_size
+from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Derive, Flag, Number, Pin, Size, Word, optional_size
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
 from bestiary.weights.dialects.rope import ROPE
 
@@ -47,7 +47,7 @@ CONFIG = {
     "mlp_bias": Flag("mlp_bias", False),
     "attention_dropout": Number("attention_dropout", 0.0),
     "pretraining_tp": WAIVE,  # an order of float operations
-    "rope_interleaved": WAIVE,
+    "rope_interleaved": Pin((False,), "pairs of neighbors are reordered only where the files say so by their format"),
     "is_llama_config": WAIVE,
 }
 

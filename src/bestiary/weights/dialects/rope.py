@@ -9,7 +9,7 @@ from typing import Any
 from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import DynamicScaling, LinearScaling, Llama3Scaling, RotaryScaling, YarnScaling
 from bestiary.untrusted import quoted
-from bestiary.weights.config import Arguments, Derive, shown
+from bestiary.weights.config import Arguments, Derive, is_number, shown
 
 KEYS = ("rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings")
 Fields = Mapping[str, Any]
@@ -18,7 +18,7 @@ Fields = Mapping[str, Any]
 def _number(fields: Fields, key: str, default: float | None = None) -> float:
     value = fields.get(key)
     value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise BestiaryError(f"'{key}' of the rotary positions is {shown(value)}; give a positive number")
     return value
 
