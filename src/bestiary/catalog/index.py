@@ -20,10 +20,8 @@ from typing import Self
 import msgspec
 
 from bestiary.catalog import schema
-from bestiary.catalog.schema import Entry, Record, Vocabulary, listed
+from bestiary.catalog.schema import HOME, Entry, Record, Vocabulary, listed
 
-HOME = Path(__file__).parent
-"""The packaged catalog's folder: entries/, vocabulary/, sources.bib and the index."""
 NAME = "index.jsonl"
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from bestiary.catalog.index import HOME
 from bestiary.catalog.lines import dotted, key_lines, line_of
 from bestiary.catalog.read import Finding, Reading, survey
-from bestiary.catalog.schema import Entry, sourced
+from bestiary.catalog.schema import HOME, Entry, sourced
 
 
 def lint(strict: bool = False, folder: Path = HOME) -> list[Finding]:

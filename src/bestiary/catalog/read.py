@@ -14,9 +14,8 @@ import msgspec
 from bestiary.catalog import rules
 from bestiary.catalog.bibliography import Source, read_bibliography
 from bestiary.catalog.fit import Problem, misfits
-from bestiary.catalog.index import HOME
 from bestiary.catalog.lines import key_lines, line_of
-from bestiary.catalog.schema import Entry, License, Vocabulary, Word
+from bestiary.catalog.schema import HOME, Entry, License, Vocabulary, Word
 from bestiary.errors import BestiaryError
 
 Kind = TypeVar("Kind")

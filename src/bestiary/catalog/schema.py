@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from msgspec import Meta, Struct
@@ -29,6 +30,8 @@ Verdict: TypeAlias = Literal["yes", "conditional", "no", "unknown"]
 Grant: TypeAlias = Literal["yes", "conditional", "no"]
 Purpose: TypeAlias = Literal["commercial", "modify", "redistribute", "research"]
 
+HOME = Path(__file__).parent
+"""The packaged catalog's folder: entries/, vocabulary/, sources.bib and the index."""
 UNDISCLOSED = "undisclosed"
 """Stands for whatever nobody published."""
 TINY = "tiny"
