@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bestiary.nn.context import Context
-from bestiary.spec import DynamicScaling, LinearScaling, Llama3Scaling, Rotary, YarnScaling
+from bestiary.spec import DynamicScaling, LinearScaling, RampScaling, Rotary, YarnScaling
 
 
 def rotate(rotary: Rotary, q: Tensor, k: Tensor, context: Context) -> tuple[Tensor, Tensor]:
@@ -57,8 +57,8 @@ def _scaled(rotary: Rotary, rotated: int, length: int, device: torch.device) -> 
     plain = 1.0 / turns
     if isinstance(scaling, LinearScaling):
         return plain / scaling.factor, 1.0
-    if isinstance(scaling, Llama3Scaling):
-        return _llama3(scaling, plain), 1.0
+    if isinstance(scaling, RampScaling):
+        return _ramped(scaling, plain), 1.0
     if isinstance(scaling, YarnScaling):
         return _yarn(scaling, rotary.base, turns, rotated)
     return plain, 1.0
@@ -69,7 +69,7 @@ def _turns(base: float | Tensor, rotated: int, device: torch.device) -> Tensor:
     return base ** (torch.arange(0, rotated, 2, device=device).float() / rotated)
 
 
-def _llama3(scaling: Llama3Scaling, plain: Tensor) -> Tensor:
+def _ramped(scaling: RampScaling, plain: Tensor) -> Tensor:
     wavelength = 2 * math.pi / plain
     smooth = (scaling.length / wavelength - scaling.low) / (scaling.high - scaling.low)
     between = (1 - smooth) * plain / scaling.factor + smooth * plain

@@ -82,7 +82,7 @@ class YarnScaling(RotaryScaling):
 
 
 @dataclass(frozen=True)
-class Llama3Scaling(RotaryScaling):
+class RampScaling(RotaryScaling):
     """Fast frequencies kept, slow ones divided by ``factor``, a ramp between (Llama 3.1, rope_type ``llama3``)."""
 
     factor: float

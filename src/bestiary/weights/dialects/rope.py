@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bestiary.errors import BestiaryError, nearest
-from bestiary.spec import DynamicScaling, LinearScaling, Llama3Scaling, RotaryScaling, YarnScaling
+from bestiary.spec import DynamicScaling, LinearScaling, RampScaling, RotaryScaling, YarnScaling
 from bestiary.untrusted import quoted
 from bestiary.weights.config import Arguments, Derive, is_number, shown
 
@@ -41,7 +41,7 @@ def _dynamic(fields: Fields, length: int) -> RotaryScaling:
 def _llama3(fields: Fields, length: int) -> RotaryScaling:
     original = _length(fields, "original_max_position_embeddings")
     low, high = _number(fields, "low_freq_factor"), _number(fields, "high_freq_factor")
-    return Llama3Scaling(float(_number(fields, "factor")), original, float(low), float(high))
+    return RampScaling(float(_number(fields, "factor")), original, float(low), float(high))
 
 
 def _yarn(fields: Fields, length: int) -> RotaryScaling:
@@ -102,7 +102,7 @@ def _write(arguments: Arguments) -> dict[str, Any]:
         fields |= {"rope_type": "linear", "factor": scaling.factor}
     elif isinstance(scaling, DynamicScaling):
         fields |= {"rope_type": "dynamic", "factor": scaling.factor}
-    elif isinstance(scaling, Llama3Scaling):
+    elif isinstance(scaling, RampScaling):
         fields |= {"rope_type": "llama3", "factor": scaling.factor, "low_freq_factor": scaling.low}
         fields |= {"high_freq_factor": scaling.high, "original_max_position_embeddings": scaling.length}
     elif isinstance(scaling, YarnScaling):
