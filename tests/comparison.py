@@ -109,10 +109,10 @@ def filled(output: Any) -> list[str]:
 
 
 def apart(theirs: Tensor, ours: Tensor, keep: Tensor | None = None) -> float:
-    """Return the largest difference at kept places, in units of the largest value above one: rounding grows with it."""
+    """Return the largest difference at kept places."""
     difference = (theirs - ours).abs()
     difference = difference if keep is None else difference[keep]
-    return (difference.max() / theirs.abs().max().clamp(min=1)).item()
+    return difference.max().item()
 
 
 def distance(theirs: Any, ours: Any, given: Mapping[str, Tensor]) -> float:

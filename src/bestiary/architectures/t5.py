@@ -12,8 +12,8 @@ from bestiary.spec import (
     EncoderDecoder,
     LMHead,
     Op,
+    RescaleNorm,
     Residual,
-    RMSNorm,
     SharedTokens,
     Stack,
     T5Bias,
@@ -75,7 +75,7 @@ def _t5(
     dim: int, depth: int, decoder_depth: int, heads: int, head_dim: int, feed: Op, vocab: int, buckets: int,
     distance: int, eps: float, dropout: float,
 ) -> EncoderDecoder:  # fmt: skip
-    norm = RMSNorm(eps)
+    norm = RescaleNorm(eps)
     head_width = None if head_dim * heads == dim else head_dim
     last = Residual(feed, norm, dropout=dropout)
     look = Residual(Attention(heads, head_dim=head_width, bias="", scale=1.0, dropout=dropout), norm, dropout=dropout)

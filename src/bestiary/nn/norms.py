@@ -9,13 +9,9 @@ from bestiary import spec
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm, in float32 whatever the dtype, as most published code does.
+    """Root-mean-square norm, the vector taken in float32 whatever its dtype, as most published code does."""
 
-    Some round the mean of squares alone, which is the same in every dtype up to float32 and differs by one rounding in
-    float64.
-    """
-
-    def __init__(self, node: spec.RMSNorm, dim: int) -> None:
+    def __init__(self, node: spec.RMSNorm | spec.RescaleNorm, dim: int) -> None:
         super().__init__()
         self.eps = node.eps
         self.weight = nn.Parameter(torch.ones(dim))
@@ -26,9 +22,19 @@ class RMSNorm(nn.Module):
         return self.weight * h.to(x.dtype)
 
 
+class RescaleNorm(RMSNorm):
+    """The same with the mean of squares alone in float32; equal to the bit in every dtype but float64."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = torch.rsqrt(x.float().pow(2).mean(-1, keepdim=True) + self.eps)
+        return self.weight * (x * scale).to(x.dtype)
+
+
 def norm(node: spec.Norm, dim: int) -> nn.Module:
     """Build the module of a norm for vectors of width ``dim``."""
     if isinstance(node, spec.LayerNorm):
         return nn.LayerNorm(dim, eps=node.eps, bias=node.bias)
+    if isinstance(node, spec.RescaleNorm):
+        return RescaleNorm(node, dim)
     assert isinstance(node, spec.RMSNorm)
     return RMSNorm(node, dim)

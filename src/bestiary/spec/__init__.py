@@ -14,7 +14,7 @@ from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, SentencePair, 
 from bestiary.spec.masks import Causal, Mask, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
 from bestiary.spec.node import Named, Node
-from bestiary.spec.norms import LayerNorm, Norm, RMSNorm
+from bestiary.spec.norms import LayerNorm, Norm, RescaleNorm, RMSNorm
 from bestiary.spec.ops import GLU, MLP, Activation, Attention, CrossAttention, Normed, Op, Parallel
 from bestiary.spec.positions import (
     Alibi,
@@ -74,6 +74,7 @@ __all__ = [
     "RMSNorm",
     "RampScaling",
     "Repeat",
+    "RescaleNorm",
     "Residual",
     "Rotary",
     "RotaryScaling",

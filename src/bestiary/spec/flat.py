@@ -11,7 +11,7 @@ from bestiary.spec.fold import fold
 from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, SentencePair, Transform
 from bestiary.spec.masks import Causal, Mask, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
-from bestiary.spec.norms import Norm, RMSNorm
+from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel
 from bestiary.spec.positions import (
     Alibi,
@@ -189,7 +189,7 @@ def _masks(masks: tuple[Mask, ...]) -> str:
 
 
 def _norm(norm: Norm) -> str:
-    return "rms_norm" if isinstance(norm, RMSNorm) else "layer_norm"
+    return "rms_norm" if isinstance(norm, RMSNorm | RescaleNorm) else "layer_norm"
 
 
 def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:

@@ -25,3 +25,15 @@ class RMSNorm(Norm):
     """Root-mean-square normalization: no mean, a learned gain (Zhang and Sennrich 2019)."""
 
     eps: float = 1e-6
+
+
+@dataclass(frozen=True)
+class RescaleNorm(Norm):
+    """RMSNorm as T5 published it (Raffel et al. 2019, section 2.1: layer normalization that only rescales).
+
+    The formula is the same; T5's code rounds the mean of squares to float32 and nothing else, where the LLaMA line
+    rounds the whole vector. Up to float32 the two are equal to the bit; in float64 they are not, and a model is held to
+    its own reference.
+    """
+
+    eps: float = 1e-6
