@@ -89,12 +89,13 @@ def save(model: Model, folder: str | Path) -> Path:
 
     Raises ``BestiaryError`` when no published format can say the model's spec.
     """
-    from bestiary.weights.save import save_weights
+    from bestiary.weights.save import save_weights, writing
 
     known = model.checkpoint.meaning if model.checkpoint else None
     path = save_weights(model, folder, *((known.carried, known.dialect.name) if known else ()))
     if model.tokenizer is not None:
-        model.tokenizer.save(path)
+        with writing(path):
+            model.tokenizer.save(path)
     return path
 
 

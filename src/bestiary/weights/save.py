@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,29 @@ def save_weights(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise BestiaryError(f"{folder} is a file; give a folder to save into")
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     config = {**(carried or {}), **config, "dtype": dtype} | _label_names(model, carried or {})
     config.pop("torch_dtype", None)
     tensors = published(model, dialect)
-    _write_aside(folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"}))
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    _write_aside(folder / "config.json", lambda path: Path(path).write_text(text))
+    with writing(folder):
+        _write_aside(folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+        _write_aside(folder / "config.json", lambda path: Path(path).write_text(text))
     return folder
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what a disk refuses (no room, no right, no such place) into one sentence."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BestiaryError(f"{folder} cannot be written ({reason}); check its room and its permissions") from None
 
 
 def published(model: Model, dialect: str | None = None) -> dict[str, Tensor]:
