@@ -1,4 +1,4 @@
-"""What both sides of a comparison are given and how their answers are compared, for every row of references.py."""
+"""What both sides of a comparison are given and how their answers are compared, for every row of references/."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def inputs(case: Case, side: str | None, seed: int = 0) -> dict[str, Tensor]:
     """Return what both models are called with; without padding, no mask is given at all."""
     torch.manual_seed(seed)
     config = case.config
-    if config.model_type == "vit":
+    reads = case.row.reads
+    if "pixel_values" in reads:
         return {"pixel_values": torch.randn(BATCH, config.num_channels, config.image_size, config.image_size).double()}
     keep = kept(TOKENS, side)
     given = {"input_ids": texts(config, keep)}
@@ -87,9 +88,9 @@ def inputs(case: Case, side: str | None, seed: int = 0) -> dict[str, Tensor]:
         past = kept(TOKENS - 2, side)
         given |= {"decoder_input_ids": texts(config, past)}
         given |= {} if side is None else {"decoder_attention_mask": past}
-    elif case.config.model_type in ("gpt2", "openai-gpt", "llama"):
-        given |= {"position_ids": counted(keep)} if side == "left" else {}
-    elif case.config.model_type in ("bert", "roberta", "albert"):
+    if "position_ids" in reads and side == "left":
+        given |= {"position_ids": counted(keep)}
+    if "token_type_ids" in reads:
         given |= {"token_type_ids": torch.randint(0, config.type_vocab_size, keep.shape)}
     return given
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 import transformers
 from comparison import FIELDS, Case, apart, distance, inputs, saved_and_loaded
-from references import ROWS, Row, llama
+from references import ROWS, Row
+from references.llamas import llama
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 

@@ -1,0 +1,13 @@
+"""The rows of the verification harness: classes of transformers 5.23.0, each with a maker of tiny, odd configs.
+
+A module for each kind of model; a new model adds a row to one of them.
+"""
+
+from __future__ import annotations
+
+from references import decoders, encoders, images, llamas, pairs
+from references.row import Row
+
+__all__ = ["ROWS", "Row"]
+
+ROWS: tuple[Row, ...] = (*encoders.ROWS, *decoders.ROWS, *llamas.ROWS, *pairs.ROWS, *images.ROWS)
