@@ -108,3 +108,13 @@ def test_models_are_listed_by_pattern_and_filters(varied: index.Catalog, case: s
 def test_a_filter_that_is_none_is_refused(varied: index.Catalog, filters: dict[str, str], expected: str) -> None:
     with pytest.raises(BestiaryError, match=expected):
         find.list_models("*", varied, **filters)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_closed_model_runs_as_a_stand_in(tmp_path: Path) -> None:
+    secret = GOOD.replace('"Alpha"', '"Closed"').replace('function = "bert"', 'function = "undisclosed"')
+    secret = secret[: secret.index("[sizes.base]")] + '[stand_in]\nlike = "a"\nwhy = "A test."\n'
+    catalog = catalog_of(tmp_path, a=GOOD, closed=secret)
+    found, size = find.parse_name("closed:tiny", catalog)
+    assert (found.slug, size, found.runnable) == ("closed", "tiny", False)
+    with pytest.raises(BestiaryError, match="closed:tiny is a stand-in"):
+        find.parse_name("closed", catalog)

@@ -70,13 +70,15 @@ def entry(name: str, catalog: Catalog | None = None) -> Entry:
 def parse_name(name: str, catalog: Catalog | None = None) -> tuple[Entry, str]:
     """Return the entry and the size that ``gpt-2:xl`` names; without a size, the entry's first one.
 
-    The size ``tiny`` exists for every entry whose architecture is known. Raises ``BestiaryError`` naming the sizes.
+    The size ``tiny`` exists for every entry whose architecture is known, or has a stand-in. Raises ``BestiaryError``
+    naming the sizes.
     """
     model, _, size = name.partition(":")
     found = entry(model, catalog)
-    if not found.runnable:
-        raise BestiaryError(f"{found.slug} has no size to build: its architecture is undisclosed")
-    sizes = list(dict.fromkeys([*found.sizes, TINY]))
+    if not found.runnable and not (found.stand_in and size.lower() == TINY):
+        remedy = f"; {found.slug}:{TINY} is a stand-in" if found.stand_in else ""
+        raise BestiaryError(f"{found.slug} has no size to build: its architecture is undisclosed{remedy}")
+    sizes = list(dict.fromkeys([*found.sizes, TINY])) if found.runnable else [TINY]
     if size and size.lower() not in sizes:
         raise BestiaryError(f"{found.slug} has no size '{size}'; use one of {', '.join(sizes)}{nearest(size, sizes)}")
     return found, size.lower() or sizes[0]

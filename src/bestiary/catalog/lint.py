@@ -13,13 +13,15 @@ from bestiary.catalog.schema import HOME, Entry, sourced
 def lint(strict: bool = False, folder: Path = HOME) -> list[Finding]:
     """Return the findings in a catalog's folder causes first; none means that it reads.
 
-    ``strict`` also wants every source used, and no statement that rests on memory.
+    ``strict`` also wants every source used, no statement that rests on memory, and every entry to run: one whose
+    architecture is undisclosed, as a labelled stand-in.
     """
     reading = survey(folder)
     findings = [*reading.findings]
     if strict:
         findings += _unused_sources(reading)
         findings += (finding for entry in reading.entries.values() for finding in _from_memory(entry, folder))
+        findings += (finding for entry in reading.entries.values() for finding in _without_twin(entry))
     return findings
 
 
@@ -28,6 +30,11 @@ def _unused_sources(reading: Reading) -> Iterator[Finding]:
     for key, source in reading.sources.items():
         if key not in used:
             yield Finding("sources.bib", source.line, f"no entry cites '{key}'; cite it or delete the record")
+
+
+def _without_twin(entry: Entry) -> Iterator[Finding]:
+    if not entry.runnable and not entry.stand_in:
+        yield Finding(f"entries/{entry.slug}.toml", 1, "nothing runs; add a [stand_in] with like and why")
 
 
 def _from_memory(entry: Entry, folder: Path) -> Iterator[Finding]:

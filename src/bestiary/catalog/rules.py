@@ -49,6 +49,17 @@ def within(entry: Entry, known: Known) -> Iterator[Problem]:
     yield from _parents(entry, known.slugs)
     yield from _sizes(entry)
     yield from _uses_of_sizes(entry)
+    yield from _stand_in(entry, known)
+
+
+def _stand_in(entry: Entry, known: Known) -> Iterator[Problem]:
+    if entry.stand_in is None:
+        return
+    if entry.runnable:
+        yield Problem(("stand_in",), "the architecture is known; delete the stand-in")
+    if entry.stand_in.like not in known.slugs:
+        remedy = nearest(entry.stand_in.like, known.slugs) or "; name one by its slug"
+        yield Problem(("stand_in", "like"), f"stand_in.like is '{entry.stand_in.like}', no entry{remedy}")
 
 
 def across(entries: Mapping[str, Entry]) -> Iterator[tuple[str, list[Problem]]]:

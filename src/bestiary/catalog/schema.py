@@ -28,6 +28,7 @@ Edge: TypeAlias = Literal["architecture", "weights", "data", "distilled", "succe
 Counted: TypeAlias = Literal["total", "active", "embedding", "non_embedding"]
 Verdict: TypeAlias = Literal["yes", "conditional", "no", "unknown"]
 Grant: TypeAlias = Literal["yes", "conditional", "no"]
+Kind: TypeAlias = Literal["model", "framework"]
 Purpose: TypeAlias = Literal["commercial", "modify", "redistribute", "research"]
 
 HOME = Path(__file__).parent
@@ -97,6 +98,13 @@ class Architecture(Evidence, frozen=True):
     notes: dict[str, Text] = {}
 
 
+class StandIn(Record, frozen=True):
+    """What an entry of undisclosed architecture runs as, at ``tiny`` alone: another entry's, and why that one."""
+
+    like: Text
+    why: Text
+
+
 class Size(Record, frozen=True):
     """One published size: the arguments of the architecture function and the count that its authors state."""
 
@@ -146,9 +154,12 @@ class Entry(Record, frozen=True, kw_only=True):
     name: Text
     aliases: tuple[Text, ...] = ()
     summary: Text
+    kind: Kind = "model"
+    """A ``framework`` trains or serves models and is none itself; it is here because catalogs list it among them."""
     facts: Facts
     parents: dict[str, Parent] = {}
     architecture: Architecture
+    stand_in: StandIn | None = None
     sizes: dict[str, Size] = {}
     checkpoints: tuple[Checkpoint, ...] = ()
     errata: tuple[Erratum, ...] = ()

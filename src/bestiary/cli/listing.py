@@ -54,6 +54,9 @@ def _row(entry: Any) -> dict[str, Any]:
     stated = default.stated.value if default and default.stated else None
     return {
         "name": entry.slug,
+        "title": entry.name,
+        "aliases": entry.aliases,
+        "kind": entry.kind,
         "family": entry.facts.family.value,
         "published": entry.facts.published.value,
         "form": entry.facts.form.value,

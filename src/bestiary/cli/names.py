@@ -36,8 +36,17 @@ def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: 
 
 
 def sizes_of(entry: Any) -> list[str]:
-    """Return the sizes that ``NAME:size`` may name: the published ones and ``tiny``; none without an architecture."""
-    return list(dict.fromkeys([*entry.sizes, "tiny"])) if entry.runnable else []
+    """Return the sizes that ``NAME:size`` may name: the published ones and ``tiny``; a stand-in has the latter."""
+    if not entry.runnable:
+        return ["tiny"] if entry.stand_in else []
+    return list(dict.fromkeys([*entry.sizes, "tiny"]))
+
+
+def stand_in_of(entry: Any) -> str | None:
+    """Return the sentence that labels a stand-in as one, or ``None`` where the architecture is the model's own."""
+    if entry.stand_in is None:
+        return None
+    return f"a stand-in: nobody published the architecture of {entry.name}; this is that of {entry.stand_in.like}"
 
 
 def name_argument(parameter: str = "name", metavar: str = "NAME[:SIZE]", **attributes: Any) -> Callable[[Any], Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bestiary.cli.names import complete_source
+from bestiary.cli.names import complete_source, stand_in_of
 from bestiary.cli.output import json_option, print_json, remark
 from bestiary.errors import BestiaryError
 
@@ -61,9 +61,12 @@ def _opened(source: str, texts: Sequence[str], task: str | None, seed: int) -> t
     """Return the module in evaluation mode with its tokenizer, and what its weights are."""
     name, _, size = source.partition(":")
     if size.lower() == "tiny" and not Path(source).exists():
+        from bestiary.catalog.find import parse_name
+
         twin = _twin(name, task or _task_of(texts, name), seed)
         reads = ", a token for each byte" if twin.tokenizer else ""
-        return twin, f"untrained: random weights (seed {seed}){reads}"
+        stand_in = stand_in_of(parse_name(source)[0])
+        return twin, f"untrained: random weights (seed {seed}){reads}{f'; {stand_in}' if stand_in else ''}"
     from bestiary.api import load
 
     model = load(source, task=task)
@@ -85,9 +88,9 @@ def _task_of(texts: Sequence[str], name: str) -> str | None:
     """A text with a mask asks an encoder to fill it; without one, the twin has its architecture's usual heads."""
     from bestiary.architectures import ARCHITECTURES
     from bestiary.catalog.find import parse_name
+    from bestiary.catalog.resolve import function_of
 
-    entry, size = parse_name(f"{name}:tiny")
-    tasks = ARCHITECTURES[entry.function(size)].others
+    tasks = ARCHITECTURES[function_of(*parse_name(f"{name}:tiny"))].others
     return "masked-lm" if "masked-lm" in tasks and any(MASK in text for text in texts) else None
 
 

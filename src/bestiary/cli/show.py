@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from bestiary.cli.names import name_argument, sizes_of
+from bestiary.cli.names import name_argument, sizes_of, stand_in_of
 from bestiary.cli.output import Cell, console, heading, json_option, on_terminal, print_json, print_record, print_table
 
 FACTS = (
@@ -121,6 +121,11 @@ def _show_facts(entry: Any, sources: bool) -> None:
         heading("facts")
     values: list[tuple[str, Cell]] = [] if sources else [(name, fact.value) for name, fact in facts]
     notes = [(f"note on {argument}", note) for argument, note in entry.architecture.notes.items()]
+    label = stand_in_of(entry)
+    if label:
+        notes.append(("tiny", f"{label}. {entry.stand_in.why}"))
+    if entry.kind == "framework":
+        values.insert(0, ("kind", "a framework that trains or serves models, and no model itself"))
     print_record([*values, ("architecture", entry.architecture.function), *notes, ("may I use it", allowed)])
 
 
