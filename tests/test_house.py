@@ -31,7 +31,7 @@ def repository_files() -> Iterator[Path]:
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name == ".ci" or not name.startswith((".", "__"))]
         folders[:] = [name for name in folders if Path(folder, name) not in (ROOT / "build", ROOT / "dist")]
-        yield from (Path(folder, name) for name in names)
+        yield from (Path(folder, name) for name in names if name != ".git")  # a file where the tree is one of several
 
 
 def catalog_names() -> set[str]:

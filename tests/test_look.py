@@ -64,7 +64,8 @@ def test_list_sorts(column: str) -> None:
 
 def test_list_as_json_and_empty() -> None:
     rows = json.loads(bestiary("list gpt-2 --json").out)
-    assert [set(row) for row in rows] == [{"name", "family", "published", "form", "parameters", "license"}]
+    keys = {"name", "title", "aliases", "kind", "family", "published", "form", "parameters", "license"}
+    assert [set(row) for row in rows] == [keys]
     nothing = bestiary("list no-such-*")
     assert (nothing.code, nothing.out) == (1, "")
     assert "no model fits" in nothing.err
