@@ -11,7 +11,7 @@ RUN    := .venv/run.stamp
 DEV    := .venv/dev.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all lint record bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: $(DEV)  ## style, types, import contracts, and the catalog's own rules
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/bestiary lint
+
+record: $(DEV)  ## write anew what the reference implementation counts, after entries have changed
+	$(BIN)/python tests/reference_counts.py
 
 bench: $(DEV)  ## time and memory beside the reference implementation
 	$(BIN)/python benchmarks/run.py

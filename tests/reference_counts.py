@@ -1,0 +1,105 @@
+"""Parameters as the reference implementation counts them, from the same sizes, built on the meta device.
+
+Run as a program, this records them all in the catalog, where ``bestiary verify`` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import torch
+import transformers
+
+from bestiary import spec
+from bestiary.catalog.find import entry, list_models
+from bestiary.catalog.reference import NAME, Reference
+from bestiary.catalog.resolve import spec_of
+from bestiary.catalog.schema import HOME
+from bestiary.cli.names import sizes_of
+from bestiary.errors import BestiaryError
+from bestiary.weights.translate import spell
+
+LIBRARY = f"transformers {transformers.__version__}"
+
+
+def names() -> list[str]:
+    """Return every size of every entry whose architecture is known, ``tiny`` included."""
+    return [f"{slug}:{size}" for slug in list_models(runnable=True) for size in sizes_of(entry(slug))]
+
+
+def counted(name: str) -> Reference | None:
+    """Return what the reference counts for one size, or ``None`` where no published format says its architecture."""
+    slug, _, _ = name.partition(":")
+    try:
+        return ADJUSTED.get(slug, spelled)(spec_of(name))
+    except Unsayable:
+        return None
+
+
+class Unsayable(Exception):
+    """No published format can say a spec."""
+
+
+def built(config: dict[str, Any], class_name: str) -> list[tuple[str, int]]:
+    """Return the parameters of the reference built on the meta device: names and sizes, a shared one once."""
+    kind = config.pop("model_type")
+    with torch.device("meta"):
+        model = getattr(transformers, class_name)(transformers.AutoConfig.for_model(kind, **config))
+    return [(name, parameter.numel()) for name, parameter in model.named_parameters()]
+
+
+def spelled(node: Any, adjusted: str | None = None) -> Reference:
+    """Count the reference that opens what we save."""
+    try:
+        _, class_name, config = spell(node)
+    except BestiaryError as error:
+        raise Unsayable from error
+    labels = [head.labels for head in node.heads.values() if isinstance(head, spec.Classifier)]
+    total = sum(size for _, size in built(config | ({"num_labels": labels[0]} if labels else {}), class_name))
+    if node.heads.get("lm") == spec.LMHead(tied=False) and isinstance(node, spec.EncoderDecoder):
+        # transformers 5 ties the head of T5 1.1 whatever the config says, so its own output matrix is missing there.
+        total += node.dim * node.encoder.embed.vocab
+        adjusted = "its head counted untied, as published"
+    return Reference(total, class_name, adjusted)
+
+
+def dense(node: Any) -> Reference:
+    """Count GPT-3 as if all its layers looked everywhere: no library has its bands, and masks have no weights."""
+    everywhere = spec.swap(node, spec.Attention, lambda attention: attention.replace(mask=(spec.Causal(),)))
+    return spelled(everywhere, "with dense masks, which have no weights either")
+
+
+def first_transformer(node: Any) -> Reference:
+    """Count Marian, the nearest: its attentions have biases, and its sinusoids are stored."""
+    attention, mlp = node.at("encoder.stack.layers[0].attn"), node.at("encoder.stack.layers[0].mlp")
+    depth = len(node.encoder.stack.layers)
+    side = {"layers": depth, "attention_heads": attention.heads, "ffn_dim": mlp.hidden}
+    config = {f"{name}_{key}": value for name in ("encoder", "decoder") for key, value in side.items()}
+    config |= {"model_type": "marian", "d_model": node.dim, "vocab_size": node.encoder.embed.vocab, "pad_token_id": 0}
+    biased = ("q_proj.bias", "k_proj.bias", "v_proj.bias", "out_proj.bias", "embed_positions.weight")
+    total = sum(size for name, size in built(config, "MarianMTModel") if not name.endswith(biased))
+    return Reference(total, "MarianMTModel", "less the biases in its attentions and its stored sinusoids")
+
+
+ADJUSTED: dict[str, Callable[[Any], Reference]] = {"gpt-3": dense, "transformer": first_transformer}
+"""Entries that no published format says as they are."""
+
+
+def _lines() -> Iterator[str]:
+    yield "# What the reference counts at each size: written by `make record`, held to the living library by a test."
+    yield f'library = "{LIBRARY}"\n\n[counts]'
+    for name in names():
+        found = counted(name)
+        if found is not None:
+            fields = ", ".join(f"{key} = {_toml(value)}" for key, value in msgspec.to_builtins(found).items())
+            yield f'"{name}" = {{ {fields} }}'
+
+
+def _toml(value: int | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+if __name__ == "__main__":
+    (HOME / NAME).write_text("\n".join(_lines()) + "\n", encoding="utf-8")
