@@ -92,6 +92,8 @@ def inputs(case: Case, side: str | None, seed: int = 0) -> dict[str, Tensor]:
         given |= {"position_ids": counted(keep)}
     if "token_type_ids" in reads:
         given |= {"token_type_ids": torch.randint(0, config.type_vocab_size, keep.shape)}
+    if "task_type_ids" in reads:
+        given |= {"task_type_ids": torch.randint(0, config.task_type_vocab_size, keep.shape)}
     return given
 
 

@@ -42,6 +42,7 @@ PUBLISHED = [
     (make("bert", dim=1024, depth=24, heads=16, hidden=4096, vocab=30522), 335_141_888),
     (make("roberta", **(BERT | {"vocab": 50265})), 124_645_632),
     (make("albert", dim=4096, depth=12, heads=64, hidden=16384, vocab=30000), 222_595_584),
+    (make("megatron_bert", dim=1024, depth=24, heads=16, hidden=4096, vocab=29056), 333_640_704),
     (gpt2(768, 12, 12), 124_439_808),
     (gpt2(1024, 24, 16), 354_823_168),
     (gpt2(1280, 36, 20), 774_030_080),
@@ -96,6 +97,11 @@ BUILT: dict[str, Model] = {
     **{f"bert for {task}": with_task(make("bert", **SMALL), "bert", task) for task in (
         "base", "pretraining", "sequence-classification", "question-answering")},
     "roberta": with_task(make("roberta", **SMALL), "roberta", "sequence-classification", 5),
+    "megatron_bert": with_task(make("megatron_bert", **SMALL), "megatron_bert", "pretraining"),
+    "xlm_roberta_xl": make("xlm_roberta_xl", **SMALL),
+    "ernie": make("ernie", **SMALL, tasks=5),
+    "electra": with_task(make("electra", **SMALL, width=4), "electra", "replaced-token-detection"),
+    "electra_generator": make("electra_generator", dim=32, depth=2, heads=8, hidden=48, vocab=50, divisor=2),
     "albert": with_task(make("albert", **SMALL, width=4), "albert", "masked-lm"),
     "albert of two groups": make("albert", **SMALL, width=4, groups=2),
     "gpt": make("gpt", **SMALL),
@@ -161,6 +167,14 @@ def reference(name: str, s: dict[str, int]) -> Any:
                 **plain, dim=s["dim"], n_layers=s["depth"], n_heads=s["heads"], hidden_dim=s["hidden"], **long
             )
         ),
+        "megatron_bert": lambda: t.MegatronBertModel(t.MegatronBertConfig(**plain, **deep, **long)),
+        "xlm_roberta_xl": lambda: t.XLMRobertaXLModel(
+            t.XLMRobertaXLConfig(**plain, **deep, max_position_embeddings=s["length"] + 2)
+        ),
+        "ernie": lambda: t.ErnieModel(
+            t.ErnieConfig(**plain, **deep, **long, use_task_id=True, task_type_vocab_size=s["tasks"])
+        ),
+        "electra": lambda: t.ElectraModel(t.ElectraConfig(**plain, **deep, **long, embedding_size=s["width"])),
         "gpt": lambda: t.OpenAIGPTLMHeadModel(t.OpenAIGPTConfig(**plain, **gpt)),
         "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(**plain, **gpt, n_inner=s["hidden"])),
         "t5": lambda: t.T5ForConditionalGeneration(t.T5Config(**plain, **t5)),
@@ -202,13 +216,17 @@ def drawn(seed: int) -> dict[str, int]:
         "vocab": draw.randint(50, 5000),
         "length": draw.randint(8, 600),
         "width": draw.randint(4, 30),
+        "tasks": draw.randint(1, 9),
         "patch": patch,
         "image": patch * draw.randint(1, 9),
         "labels": draw.randint(3, 40),
     }
 
 
-REFERENCES = ["bert", "roberta", "albert", "distilbert", "gpt", "gpt2", "t5", "t5_1_1", "bart", "llama", "vit"]
+REFERENCES = [
+    "bert", "roberta", "albert", "distilbert", "megatron_bert", "xlm_roberta_xl", "ernie", "electra",
+    "gpt", "gpt2", "t5", "t5_1_1", "bart", "llama", "vit",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -61,6 +61,8 @@ MORE: dict[str, dict[str, Any]] = {
     "t5": {"head_dim": 6},
     "t5_1_1": {"head_dim": 10},
     "albert": {"width": 8},
+    "electra": {"width": 8},
+    "ernie": {"tasks": 3},
     "transformer": {},
 }
 SPECS: dict[str, Any] = {
@@ -206,6 +208,7 @@ NONSENSE = {
     "encoder.stack.position": (T5, T5Bias(32, 4), "encoder.stack.position: 32 buckets"),
     "encoder.embed": (T5, SharedTokens(), "the encoder owns the table"),
     "decoder.stack.layers[0].attn.heads": (T5, 8, "must have as many heads each"),
+    "embed.tasks": (SPECS["ernie"], 0, "embed: tasks is 0"),
     "embed.image": (SPECS["vit"], 13, "embed: patches of 4 pixels do not tile an image of 13"),
     "stack.layers": (BERT, (), "at least one layer"),
     "stack": (BERT, Stack((Repeat(BERT.stack.layers, 0),)), "times is 0"),
@@ -355,7 +358,7 @@ def test_the_flat_view_names_every_part(name: str) -> None:
 def test_resize_keeps_the_architecture_at_its_own_sizes(name: str) -> None:
     spec = SPECS[name]
     assert resize(spec) == spec
-    assert resize(resize(spec, dim=48), dim=24) == spec
+    assert resize(resize(spec, dim=2 * spec.dim), dim=spec.dim) == spec
     wide = resize(spec, dim=48)
     assert {node.hidden for _, node in walk(wide) if isinstance(node, MLP | GLU)} == {80}
 

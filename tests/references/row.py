@@ -27,8 +27,8 @@ class Row:
     label: str = ""
     tolerance: float = 1e-10
     reads: tuple[str, ...] = ()
-    """What the class takes beside tokens: ``token_type_ids``; ``position_ids``, given where padding is on the left;
-    ``pixel_values``, instead of tokens."""
+    """What the class takes beside tokens: ``token_type_ids``; ``task_type_ids``; ``position_ids``, given where padding
+    is on the left; ``pixel_values``, instead of tokens."""
     caches: bool = True
     """Whether the reference can keep keys and values."""
     steady: bool = True

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.architectures import bart, bert, gpt, heads, llama, t5, transformer, vit
+from bestiary.architectures import bart, bert, electra, ernie, gpt, heads, llama, megatron, t5, transformer, vit
 from bestiary.architectures.heads import Task
 from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import Model, check
@@ -46,6 +46,12 @@ _DISTILBERT: dict[str, Task] = {
     "sequence-classification": bert.classify_first_relu,
     **_ENCODER,
 }
+_ELECTRA: dict[str, Task] = {
+    "masked-lm": electra.fill_in,
+    "replaced-token-detection": electra.detect_replaced,
+    "sequence-classification": electra.classify_first,
+    **_ENCODER,
+}
 _ALBERT = {task: heads for task, heads in _BERT.items() if task != "next-sentence"}
 _DECODER: dict[str, Task] = {"base": heads.no_head, "sequence-classification": gpt.classify_last}
 _SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
@@ -54,6 +60,11 @@ ARCHITECTURES: dict[str, Architecture] = {
     "transformer": Architecture(transformer.transformer, "seq2seq-lm", _SEQ2SEQ),
     "bert": Architecture(bert.bert, "base", _BERT),
     "roberta": Architecture(bert.roberta, "base", _ROBERTA),
+    "megatron_bert": Architecture(megatron.megatron_bert, "base", _BERT),
+    "xlm_roberta_xl": Architecture(megatron.xlm_roberta_xl, "base", _ROBERTA),
+    "ernie": Architecture(ernie.ernie, "base", _BERT),
+    "electra": Architecture(electra.electra, "base", _ELECTRA),
+    "electra_generator": Architecture(electra.electra_generator, "masked-lm", {"base": heads.no_head}),
     "albert": Architecture(bert.albert, "base", _ALBERT),
     "distilbert": Architecture(bert.distilbert, "base", _DISTILBERT),
     "gpt": Architecture(gpt.gpt, "causal-lm", _DECODER),

@@ -97,7 +97,7 @@ class SharedTokens(nn.Module):
         assert context.input_ids is not None and context.table is not None
         return F.embedding(context.input_ids, context.table)
 
-    def add_segments(self, x: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+    def add_segments(self, x: Tensor, **segments: Tensor | None) -> Tensor:
         """Return ``x``: a table read by others has no segment types."""
         return x
 
@@ -116,7 +116,7 @@ class Tokens(SharedTokens):
         self.types = _table(node.types, width) if node.types else None
         self.project = nn.Linear(width, dim) if node.width else None
 
-    def add_segments(self, x: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+    def add_segments(self, x: Tensor, token_type_ids: Tensor | None = None, **segments: Tensor | None) -> Tensor:
         """Add the vectors of ``token_type_ids``, ``[B, T]``, or of segment 0 where none are given."""
         if self.types is None:
             return x
@@ -125,6 +125,19 @@ class Tokens(SharedTokens):
     def project_up(self, x: Tensor) -> Tensor:
         """Project a narrow table's vectors to the model's width."""
         return x if self.project is None else self.project(x)
+
+
+class TaskTokens(Tokens):
+    """Tokens, and a table of the tasks that they may belong to."""
+
+    def __init__(self, node: spec.TaskTokens, dim: int) -> None:
+        super().__init__(node, dim)
+        self.tasks = _table(node.tasks, node.width or dim)
+
+    def add_segments(self, x: Tensor, task_type_ids: Tensor | None = None, **segments: Tensor | None) -> Tensor:
+        """Add the vectors of ``task_type_ids`` too, ``[B, T]``, or of task 0 where none are given."""
+        x = super().add_segments(x, **segments)
+        return x + (self.tasks.weight[0] if task_type_ids is None else self.tasks(task_type_ids))
 
 
 class Patches(nn.Module):

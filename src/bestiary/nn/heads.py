@@ -110,6 +110,19 @@ class Spans(nn.Module):
         output.start_logits, output.end_logits = self.output(x).unbind(-1)
 
 
+class ReplacedTokens(nn.Module):
+    """For each token, whether another model put it there."""
+
+    def __init__(self, node: spec.ReplacedTokens, model: spec.Model) -> None:
+        super().__init__()
+        self.dense, self.activation = nn.Linear(model.dim, model.dim), ACTIVATIONS[node.activation]
+        self.output = nn.Linear(model.dim, 1)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``logits``, ``[B, T]``: above zero where a token was replaced."""
+        output.logits = self.output(self.activation(self.dense(x))).squeeze(-1)
+
+
 def _pooled(x: Tensor, context: Context) -> Tensor:
     assert context.pooled is not None
     return context.pooled
@@ -135,4 +148,5 @@ HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.Classifier: Classifier,
     spec.SentencePair: SentencePair,
     spec.Spans: Spans,
+    spec.ReplacedTokens: ReplacedTokens,
 }

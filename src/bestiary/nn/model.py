@@ -12,7 +12,7 @@ from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
-from bestiary.nn.embeddings import Patches, SharedTokens, Tokens
+from bestiary.nn.embeddings import Patches, SharedTokens, TaskTokens, Tokens
 from bestiary.nn.heads import HEADS
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
@@ -58,7 +58,7 @@ class TokenTransformer(Model):
     def __init__(self, node: spec.Transformer) -> None:
         super().__init__(node)
         assert isinstance(node.embed, spec.Tokens)
-        self.embed = Tokens(node.embed, node.dim)
+        self.embed = TABLES[type(node.embed)](node.embed, node.dim)
         self.stack = Stack(node.stack, node.dim)
         self.add_heads()
 
@@ -72,20 +72,22 @@ class TokenTransformer(Model):
         past_key_values: Cache | None = None,
         prefix_length: Tensor | None = None,
         logits_to_keep: int = 0,
+        task_type_ids: Tensor | None = None,
     ) -> Output:
         """Run the model.
 
-        ``input_ids``, ``token_type_ids`` and ``position_ids`` are ``[B, T]``; ``inputs_embeds`` ``[B, T, width]``
-        stands for the first. ``attention_mask`` is ones for real tokens, ``[B, T]`` or, with a cache, ``[B, K]``.
-        ``prefix_length`` ``[B]`` is for prefix masks. A language model scores the last ``logits_to_keep`` tokens only,
-        0 for all. Raises ``BestiaryError`` when the input is longer than the
-        model's positions.
+        ``input_ids``, ``token_type_ids``, ``task_type_ids`` and ``position_ids`` are ``[B, T]``;
+        ``inputs_embeds`` ``[B, T, width]`` stands for the first. ``attention_mask`` is ones for real tokens, ``[B, T]``
+        or, with a cache, ``[B, K]``. ``prefix_length`` ``[B]`` is for prefix masks. A language model scores the last
+        ``logits_to_keep`` tokens only, 0 for all. Raises ``BestiaryError`` when the input is longer than the model's
+        positions.
         """
         context = tower(
             input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, self.embed.tokens.weight
         )
         context.prefix, context.logits_to_keep = prefix_length, logits_to_keep
-        x = self.stack(self.embed(context, inputs_embeds, token_type_ids=token_type_ids), context)
+        x = self.embed(context, inputs_embeds, token_type_ids=token_type_ids, task_type_ids=task_type_ids)
+        x = self.stack(x, context)
         advance(context)
         return self.answer(x, context, past_key_values=past_key_values)
 
@@ -221,8 +223,14 @@ def _shared(node: spec.Embedding) -> spec.SharedTokens:
     return node
 
 
+TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
+    spec.Tokens: Tokens,
+    spec.TaskTokens: TaskTokens,
+}
+
 EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Tokens: TokenTransformer,
+    spec.TaskTokens: TokenTransformer,
     spec.Patches: PatchTransformer,
 }
 

@@ -16,7 +16,8 @@ class Output:
     last_hidden_state: Tensor
     """``[B, T, dim]``."""
     logits: Tensor | None = None
-    """``[B, T, vocab]`` of a language model, ``[B, labels]`` or ``[B, T, labels]`` of a classifier."""
+    """``[B, T, vocab]`` of a language model, ``[B, labels]`` or ``[B, T, labels]`` of a classifier, ``[B, T]`` of what
+    tells replaced tokens."""
     pooler_output: Tensor | None = None
     """``[B, dim]``."""
     seq_relationship_logits: Tensor | None = None

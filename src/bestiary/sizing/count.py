@@ -30,6 +30,7 @@ from bestiary.spec import (
     Parallel,
     Patches,
     Pooler,
+    ReplacedTokens,
     RescaleNorm,
     RMSNorm,
     Rotary,
@@ -39,6 +40,7 @@ from bestiary.spec import (
     Spans,
     Stack,
     T5Bias,
+    TaskTokens,
     Tokens,
     Tower,
     Transform,
@@ -48,11 +50,11 @@ from bestiary.spec import (
     walk,
 )
 
-EMBEDDING = ("embed.tokens", "embed.types", "embed.position", "embed.extra", "embed.project")
-"""What counts as embedding: the tables that are looked up (tokens, segment types, positions, the extra tokens of
-images) and the projection of a narrow table. The norm of an embedding, the map of patches, which multiplies, and an
-output matrix that is not tied to the token table do not: Kaplan et al. 2020, section 1.3, leave out vocabulary and
-positions, and narrow tables came after."""
+EMBEDDING = ("embed.tokens", "embed.types", "embed.tasks", "embed.position", "embed.extra", "embed.project")
+"""What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the extra
+tokens of images) and the projection of a narrow table. The norm of an embedding, the map of patches, which
+multiplies, and an output matrix that is not tied to the token table do not: Kaplan et al. 2020, section 1.3, leave out
+vocabulary and positions, and narrow tables came after."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,11 @@ def _tokens(node: Tokens, width: int, model: Model) -> Parts:
     yield "types", node.types * width
     yield from _shared_tokens(node, width, model)
     yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+
+
+def _task_tokens(node: TaskTokens, width: int, model: Model) -> Parts:
+    yield from _tokens(node, width, model)
+    yield "tasks", node.tasks * (node.width or width)
 
 
 def _shared_tokens(node: Tokens | SharedTokens, width: int, model: Model) -> Parts:
@@ -218,6 +225,7 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     Tower: _tower,
     Stack: _stack,
     Tokens: _tokens,
+    TaskTokens: _task_tokens,
     SharedTokens: _shared_tokens,
     Patches: _patches,
     Attention: _attention,
@@ -240,4 +248,5 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     Classifier: _classifier,
     SentencePair: _head,
     Spans: _head,
+    ReplacedTokens: _head,
 }

@@ -33,10 +33,12 @@ from bestiary.spec import (
     Parallel,
     Patches,
     Pooler,
+    ReplacedTokens,
     SentencePair,
     SharedTokens,
     Spans,
     Stack,
+    TaskTokens,
     Tokens,
     Transformer,
     branch_names,
@@ -170,6 +172,7 @@ def _classifier(node: Classifier, run: _Pass) -> int:
 
 _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     Tokens: _each,
+    TaskTokens: _each,
     SharedTokens: _each,
     Patches: _patches,
     Attention: _attention,
@@ -183,4 +186,5 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     Classifier: _classifier,
     SentencePair: _once,
     Spans: _each,
+    ReplacedTokens: _each,
 }

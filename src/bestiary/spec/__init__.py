@@ -8,9 +8,9 @@ from types import ModuleType
 
 from bestiary.spec.check import check
 from bestiary.spec.edit import children, swap, walk
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Tokens
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, TaskTokens, Tokens
 from bestiary.spec.flat import flat
-from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, SentencePair, Spans, Transform
+from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, ReplacedTokens, SentencePair, Spans, Transform
 from bestiary.spec.masks import Causal, Mask, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
 from bestiary.spec.node import Named, Node
@@ -74,6 +74,7 @@ __all__ = [
     "RMSNorm",
     "RampScaling",
     "Repeat",
+    "ReplacedTokens",
     "RescaleNorm",
     "Residual",
     "Rotary",
@@ -85,6 +86,7 @@ __all__ = [
     "Spans",
     "Stack",
     "T5Bias",
+    "TaskTokens",
     "Tokens",
     "Tower",
     "Transform",

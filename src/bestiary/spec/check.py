@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.edit import children, walk
-from bestiary.spec.embeddings import Patches, SharedTokens, Tokens
+from bestiary.spec.embeddings import Patches, SharedTokens, TaskTokens, Tokens
 from bestiary.spec.fields import hints, misfit
 from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
@@ -208,6 +208,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Stack: _stack,
     Parallel: _parallel,
     Tokens: _tokens,
+    TaskTokens: _tokens,
     SharedTokens: _tokens,
     Patches: _patches,
     Transformer: _transformer,

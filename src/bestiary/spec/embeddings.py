@@ -33,6 +33,13 @@ class Tokens(Embedding):
 
 
 @dataclass(frozen=True)
+class TaskTokens(Tokens):
+    """Tokens that also carry the vector of one of ``tasks`` pretraining tasks (ERNIE 2.0; Sun et al. 2019, 3.2)."""
+
+    tasks: int = 3
+
+
+@dataclass(frozen=True)
 class SharedTokens(Embedding):
     """The encoder's token table read again by the decoder, with the decoder's own position and norm."""
 

@@ -6,9 +6,9 @@ from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from bestiary.spec.edit import swap
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Tokens
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, TaskTokens, Tokens
 from bestiary.spec.fold import fold
-from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, SentencePair, Transform
+from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, ReplacedTokens, SentencePair, Transform
 from bestiary.spec.masks import Causal, Mask, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
 from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm
@@ -75,6 +75,7 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
     width = table.width or spec.dim
     terms = [f"token[{ids}]" + (f" * sqrt({width})" if tokens.scaled else "")]
     terms += ["segment[token_type_ids]"] if isinstance(tokens, Tokens) and tokens.types else []
+    terms += ["task[task_type_ids]"] if isinstance(tokens, TaskTokens) else []
     terms += [_position(tokens.position)] if tokens.position is not None else []
     yield f"x = {' + '.join(terms)}", f"[B, {length}, {width}]"
     if tokens.norm is not None:
@@ -207,6 +208,9 @@ def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
         yield from _transform(head.transform)
         source = "h" if head.transform else read[head.source]
         yield f"logits = {source} @ W{' + b' if head.bias else ''}", f"head {name}: {head.labels} labels"
+    elif isinstance(head, ReplacedTokens):
+        yield f"h = {head.activation}(x @ W + b)", ""
+        yield "logits = h @ w + b", f"head {name}: [B, T]"
     elif isinstance(head, SentencePair):
         yield "seq_relationship_logits = pooler_output @ W + b", f"head {name}"
     else:

@@ -71,3 +71,13 @@ class SentencePair(Head):
 @dataclass(frozen=True)
 class Spans(Head):
     """For each token, the scores of its beginning and of its ending the answer (extractive question answering)."""
+
+
+@dataclass(frozen=True)
+class ReplacedTokens(Head):
+    """For each token, the score of its having been put there by another model (Clark et al. 2020, section 3.1).
+
+    A linear map and a nonlinearity stand before the one that gives the score.
+    """
+
+    activation: Activation = "gelu"

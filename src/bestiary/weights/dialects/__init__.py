@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from bestiary.weights.dialects import albert, bart, bert, distilbert, gguf, gpt2, llama, openai_gpt, roberta, t5, vit
+from bestiary.weights.dialects import (
+    albert,
+    bart,
+    bert,
+    distilbert,
+    electra,
+    ernie,
+    gguf,
+    gpt2,
+    llama,
+    megatron,
+    openai_gpt,
+    roberta,
+    t5,
+    vit,
+)
 from bestiary.weights.dialects.dialect import Dialect
 
 DIALECTS: dict[str, Dialect] = {
@@ -10,6 +25,12 @@ DIALECTS: dict[str, Dialect] = {
     for dialect in (
         bert.DIALECT,
         roberta.DIALECT,
+        roberta.XLM_ROBERTA,
+        roberta.CAMEMBERT,
+        megatron.DIALECT,
+        megatron.XLM_ROBERTA_XL,
+        ernie.DIALECT,
+        electra.DIALECT,
         albert.DIALECT,
         distilbert.DIALECT,
         openai_gpt.DIALECT,

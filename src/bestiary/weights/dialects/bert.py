@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bestiary.errors import BestiaryError
@@ -67,16 +68,22 @@ def encoder_arguments(spec: Transformer) -> Arguments:
         "length": embed.position.length,
         "types": embed.types,
         "activation": mlp.at("activation"),
-        "eps": embed.norm.eps,
+        "eps": mlp.at("norm.eps"),
         "dropout": embed.dropout,
         "attention_dropout": attention.op.at("dropout"),
     }
 
 
-def _arguments(spec: Transformer) -> Arguments:
+def arguments(spec: Transformer) -> Arguments:
+    """Read the sizes of an encoder that has segment types, as this family always does."""
     if not spec.at("embed.types"):
         raise BestiaryError("this family always has segment types")  # without them it is another dialect's
     return encoder_arguments(spec)
+
+
+def renamed_classes(tasks: Mapping[str, str], old: str, new: str) -> dict[str, str]:
+    """Return the tasks of a family whose classes are those of another one under a new name."""
+    return {name.replace(old, new): task for name, task in tasks.items()}
 
 
 DIALECT = Dialect(
@@ -100,5 +107,5 @@ DIALECT = Dialect(
         "cls.predictions.decoder.bias": "heads.lm.bias",
     },
     renamed={"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"},
-    arguments=_arguments,
+    arguments=arguments,
 )

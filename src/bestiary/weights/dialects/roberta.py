@@ -1,8 +1,13 @@
-"""RoBERTa's checkpoints: BERT's body under another prefix, heads of its own, positions behind padding's row."""
+"""RoBERTa's checkpoints: BERT's body under another prefix, heads of its own, positions behind padding's row.
+
+XLM-RoBERTa (Conneau et al. 2019) and CamemBERT (Martin et al. 2019) are RoBERTa with other data and vocabularies: their
+files are spelled alike to the last word, and only the names of family and classes differ.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bestiary.errors import BestiaryError
@@ -40,7 +45,8 @@ def _write_positions(arguments: Arguments) -> dict[str, Any]:
     return {"max_position_embeddings": arguments["length"] + pad + 1, "pad_token_id": pad}
 
 
-def _arguments(spec: Transformer) -> Arguments:
+def arguments(spec: Transformer) -> Arguments:
+    """Read the sizes of an encoder whose positions stand behind padding's row off its spec."""
     return bert.encoder_arguments(spec) | {"pad": spec.at("embed.position.pad")}
 
 
@@ -65,5 +71,14 @@ DIALECT = Dialect(
         "lm_head.decoder.weight": "embed.tokens.weight",
         "lm_head.decoder.bias": "heads.lm.bias",
     },
-    arguments=_arguments,
+    arguments=arguments,
 )
+
+
+def kin(name: str, classes: str) -> Dialect:
+    """Return the same dialect for a family of another name."""
+    return replace(DIALECT, name=name, tasks=bert.renamed_classes(DIALECT.tasks, "Roberta", classes))
+
+
+XLM_ROBERTA = kin("xlm-roberta", "XLMRoberta")
+CAMEMBERT = kin("camembert", "Camembert")

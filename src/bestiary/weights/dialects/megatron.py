@@ -1,0 +1,37 @@
+"""Checkpoints of encoders with the norms before each branch: Megatron's BERT, and the largest XLM-RoBERTa."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bestiary.weights.dialects import bert, roberta
+from bestiary.weights.dialects.dialect import always
+
+KEYS = (
+    bert.KEYS.replace(".attention.output.LayerNorm.", ".attention.ln.").replace("{i}.output.LayerNorm.", "{i}.ln.")
+    + "stack.norm.{weight,bias} = [bert.]encoder.ln.{weight,bias}"
+)
+
+XL_KEYS = (
+    roberta.KEYS.replace(".attention.output.LayerNorm.", ".attention.self_attn_layer_norm.").replace(
+        "{i}.output.LayerNorm.", "{i}.LayerNorm."
+    )
+    + "stack.norm.{weight,bias} = [roberta.]encoder.LayerNorm.{weight,bias}"
+)
+
+DIALECT = replace(
+    bert.DIALECT,
+    name="megatron-bert",
+    architecture=always("megatron_bert"),
+    architectures=("megatron_bert",),
+    keys=always(KEYS),
+    tasks=bert.renamed_classes(bert.DIALECT.tasks, "Bert", "MegatronBert"),
+    renamed={},
+)
+
+XLM_ROBERTA_XL = replace(
+    roberta.kin("xlm-roberta-xl", "XLMRobertaXL"),
+    architecture=always("xlm_roberta_xl"),
+    architectures=("xlm_roberta_xl",),
+    keys=always(XL_KEYS),
+)
