@@ -111,7 +111,7 @@ def test_buffers_and_repetitions_load(case: Case, tmp_path: Path) -> None:
     assert same_answers(case, tmp_path)
 
 
-@cases(*(row for row in ROWS if not row.name.startswith("T5")))
+@cases(*(row for row in ROWS if "T5" not in row.name))
 def test_prefix_may_be_there_or_not(case: Case, tmp_path: Path) -> None:
     save_file(rewritten(case, with_the_other_prefix, tmp_path), tmp_path / "model.safetensors")
     assert same_answers(case, tmp_path)
@@ -138,12 +138,13 @@ def mapped(case: Case, model: torch.nn.Module) -> set[str]:
     return {spelling for name in names for spelling in spellings(name)}
 
 
-@cases(*kin("T5ForConditionalGeneration"))
+@cases(*kin("T5ForConditionalGeneration", "MT5ForConditionalGeneration", "UMT5ForConditionalGeneration"))
 @torch.no_grad()
 def test_t5_has_an_output_of_its_own_where_the_config_says_so(case: Case, tmp_path: Path) -> None:
     # The reference ties it whatever the config says, so the product is written out.
     config = json.loads((case.folder / "config.json").read_text())
-    config |= {"tie_word_embeddings": False, "scale_decoder_outputs": False}
+    config |= {"tie_word_embeddings": False}
+    config |= {"scale_decoder_outputs": False} if "scale_decoder_outputs" in config else {}
     (tmp_path / "config.json").write_text(json.dumps(config))
     output = torch.randn(case.config.vocab_size, case.config.d_model).double()
     save_file(load_file(case.folder / "model.safetensors") | {"lm_head.weight": output}, tmp_path / "model.safetensors")

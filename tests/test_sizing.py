@@ -109,6 +109,8 @@ BUILT: dict[str, Model] = {
     "gpt3": make("gpt3", **SMALL, window=4),
     "t5": make("t5", **T5),
     "t5_1_1": make("t5_1_1", **T5, decoder_depth=2),
+    "umt5": make("umt5", **T5),
+    "t5_encoder": make("t5_encoder", **T5),
     "bart": make("bart", dim=16, encoder_depth=3, decoder_depth=2, heads=4, hidden=24, vocab=50),
     "llama": make("llama", **SMALL, kv_heads=2, attention_bias=True, mlp_bias=True),
     "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),

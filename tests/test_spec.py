@@ -60,6 +60,10 @@ SIZES = {"dim": 24, "depth": 3, "heads": 4, "hidden": 40, "vocab": 61}
 MORE: dict[str, dict[str, Any]] = {
     "t5": {"head_dim": 6},
     "t5_1_1": {"head_dim": 10},
+    "umt5": {"head_dim": 6},
+    "t5_encoder": {"head_dim": 6},
+    "t5_1_1_encoder": {"head_dim": 6},
+    "umt5_encoder": {"head_dim": 6},
     "albert": {"width": 8},
     "electra": {"width": 8},
     "ernie": {"tasks": 3},

@@ -5,9 +5,25 @@ A module for each kind of model; a new model adds a row to one of them.
 
 from __future__ import annotations
 
-from references import decoders, encoders, images, llamas, more_encoders, pairs
+from references import (
+    decoders,
+    encoders,
+    images,
+    llamas,
+    more_encoders,
+    pairs,
+    t5s,
+)
 from references.row import Row
 
 __all__ = ["ROWS", "Row"]
 
-ROWS: tuple[Row, ...] = (*encoders.ROWS, *more_encoders.ROWS, *decoders.ROWS, *llamas.ROWS, *pairs.ROWS, *images.ROWS)
+ROWS: tuple[Row, ...] = (
+    *decoders.ROWS,
+    *encoders.ROWS,
+    *images.ROWS,
+    *llamas.ROWS,
+    *more_encoders.ROWS,
+    *pairs.ROWS,
+    *t5s.ROWS,
+)

@@ -1,4 +1,7 @@
-"""T5: an encoder-decoder with relative biases on the scores and no other position (Raffel et al. 2019)."""
+"""T5: an encoder-decoder with relative biases on the scores and no other position (Raffel et al. 2019).
+
+mT5 (Xue et al. 2020) and ByT5 are T5 1.1 at other sizes and vocabularies. UL2 (Tay et al. 2022) is T5 1.1 with SiLU.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from bestiary.spec import (
     T5Bias,
     Tokens,
     Tower,
+    Transformer,
+    swap,
 )
 
 
@@ -69,6 +74,82 @@ def t5_1_1(
     feed = GLU(hidden, activation, dropout=dropout)
     model = _t5(dim, depth, decoder_depth or depth, heads, head_dim, feed, vocab, buckets, distance, eps, dropout)
     return model.with_heads({"lm": LMHead(tied, scaled=scaled)})
+
+
+def umt5(
+    dim: int,
+    depth: int,
+    heads: int,
+    head_dim: int,
+    hidden: int,
+    vocab: int = 256384,
+    *,
+    decoder_depth: int | None = None,
+    buckets: int = 32,
+    distance: int = 128,
+    activation: Activation = "gelu_tanh",
+    eps: float = 1e-6,
+    dropout: float = 0.1,
+    tied: bool = False,
+    scaled: bool = False,
+) -> EncoderDecoder:
+    """UMT5 (Chung et al. 2023): mT5 in which every layer has a relative bias of its own."""
+    model = t5_1_1(
+        dim, depth, heads, head_dim, hidden, vocab, decoder_depth=decoder_depth, buckets=buckets, distance=distance,
+        activation=activation, eps=eps, dropout=dropout, tied=tied, scaled=scaled,
+    )  # fmt: skip
+    return swap(model, Stack, _own_positions)
+
+
+def t5_encoder(
+    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, buckets: int = 32,
+    distance: int = 128, activation: Activation = "relu", eps: float = 1e-6, dropout: float = 0.1,
+) -> Transformer:  # fmt: skip
+    """T5 1.0's encoder alone, which embeds sentences (Ni et al. 2021)."""
+    return _encoder(
+        t5(
+            dim, depth, heads, head_dim, hidden, vocab, decoder_depth=1, buckets=buckets, distance=distance,
+            activation=activation, eps=eps, dropout=dropout,
+        )
+    )  # fmt: skip
+
+
+def t5_1_1_encoder(
+    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, buckets: int = 32,
+    distance: int = 128, activation: Activation = "gelu_tanh", eps: float = 1e-6, dropout: float = 0.1,
+) -> Transformer:  # fmt: skip
+    """T5 1.1's encoder alone, which reads the prompts of image generators (Saharia et al. 2022)."""
+    return _encoder(
+        t5_1_1(
+            dim, depth, heads, head_dim, hidden, vocab, decoder_depth=1, buckets=buckets, distance=distance,
+            activation=activation, eps=eps, dropout=dropout,
+        )
+    )  # fmt: skip
+
+
+def umt5_encoder(
+    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 256384, *, buckets: int = 32,
+    distance: int = 128, activation: Activation = "gelu_tanh", eps: float = 1e-6, dropout: float = 0.1,
+) -> Transformer:  # fmt: skip
+    """UMT5's encoder alone."""
+    return _encoder(
+        umt5(
+            dim, depth, heads, head_dim, hidden, vocab, decoder_depth=1, buckets=buckets, distance=distance,
+            activation=activation, eps=eps, dropout=dropout,
+        )
+    )  # fmt: skip
+
+
+def _own_positions(stack: Stack) -> Stack:
+    """Give the position that a stack shares to each of its attentions instead."""
+    owned = swap(stack, Attention, lambda attention: attention.replace(position=stack.position))
+    return owned.replace(position=None)
+
+
+def _encoder(model: EncoderDecoder) -> Transformer:
+    embed = model.encoder.embed
+    assert isinstance(embed, Tokens)
+    return Transformer(model.dim, embed, model.encoder.stack)
 
 
 def _t5(

@@ -181,8 +181,9 @@ def _check_depth(tensors: TensorFiles, spec: Any, where: Path) -> None:
 def _check_repeated(tensors: TensorFiles, model: Model, meaning: Meaning, where: Path) -> None:
     """A tensor that the config ties to another must equal it: else the file means more than the config says."""
     own = model.state_dict()
-    for name, ours in meaning.dialect.repeated.items():
-        for found in [n for n in tensors if ours in own and any(p.fullmatch(n) for p in _patterns(name))]:
+    for name, repeats in meaning.dialect.repeated.items():
+        ours = next((spelling for spelling in spellings(repeats) if spelling in own), "")
+        for found in [n for n in tensors if ours and any(p.fullmatch(n) for p in _patterns(name))]:
             if not _is_mapped(found, meaning, own) and not torch.equal(tensors.get(found), own[ours]):
                 raise BestiaryError(
                     f"{where}: {found} differs from the tensor that the config ties it to;"

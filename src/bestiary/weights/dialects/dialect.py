@@ -25,7 +25,9 @@ class Dialect:
     """Class name in ``architectures`` to the task whose heads it has; the first is what a config without one means."""
     derived: tuple[Derive, ...] = ()
     repeated: Mapping[str, str] = field(default_factory=dict)
-    """Tensors that files may hold beside the mapped ones: those that repeat one of ours, or ``""``: nothing learned."""
+    """Tensors that files may hold beside the mapped ones: those that repeat one of ours, or ``""``: nothing learned.
+
+    ``[prefix.]`` in ours is there in some specs and not in others."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Older endings of tensor names, and what they became."""
     arguments: Callable[[Any], Arguments] = field(default=lambda spec: {})
