@@ -14,6 +14,7 @@ import transformers
 
 from bestiary import spec
 from bestiary.catalog.find import entry, list_models
+from bestiary.catalog.missing import LISTS
 from bestiary.catalog.reference import NAME, Reference
 from bestiary.catalog.resolve import spec_of
 from bestiary.catalog.schema import HOME
@@ -101,5 +102,12 @@ def _toml(value: int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
+def registry() -> list[str]:
+    """Return the model types that the reference library registers."""
+    return sorted(transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES)
+
+
 if __name__ == "__main__":
     (HOME / NAME).write_text("\n".join(_lines()) + "\n", encoding="utf-8")
+    listed = [f"# The registry of {LIBRARY}: its model types. Written by `make record`.", *registry()]
+    (LISTS / "transformers.txt").write_text("\n".join(listed) + "\n", encoding="utf-8")

@@ -22,6 +22,8 @@ VERBS = {
     "license": "bestiary.cli.license",
     "cite": "bestiary.cli.cite",
     "verify": "bestiary.cli.verify",
+    "errata": "bestiary.cli.errata",
+    "missing": "bestiary.cli.missing",
     "lint": "bestiary.cli.lint",
     "run": "bestiary.cli.run",
     "completion": "bestiary.cli.completion",

@@ -42,6 +42,8 @@ def job_of(model: Any) -> str:
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
     if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):
         return "classify"
+    if any(isinstance(head, spec.ReplacedTokens) for head in heads):
+        return "tell-replaced"
     if all(isinstance(head, spec.Pooler) for head in heads) and _encodes_text(model):
         return "embed"
     has = f"the heads {', '.join(model.heads)}" if heads else "no head"
@@ -149,6 +151,22 @@ def _show_labels(model: Any, texts: list[str], settings: Settings) -> None:
     print_table(("label", "probability", "input"), rows)
 
 
+def _tell_replaced(model: Any, texts: list[str], settings: Settings) -> Answers:
+    _want_texts(texts, 1, '"The chef ate the meal."')
+    return [
+        {"text": text, "token": token, "replaced": probability}
+        for text in texts
+        for token, probability in generate.tell_replaced(model, text)
+    ]
+
+
+def _show_replaced(model: Any, texts: list[str], settings: Settings) -> None:
+    answers = _tell_replaced(model, texts, settings)
+    print_table(
+        ("token", "replaced", "text"), [(a["token"].strip(), f"{a['replaced']:.4f}", a["text"]) for a in answers]
+    )
+
+
 def _label(model: Any, index: int) -> str:
     names = model.checkpoint.meaning.carried.get("id2label") if model.checkpoint else None
     return str((names or {}).get(str(index), index))
@@ -164,6 +182,7 @@ def _want_texts(texts: list[str], least: int, example: str) -> None:
 JOBS: dict[str, Job] = {
     "generate": Job(_answer_texts, _show_texts),
     "fill-mask": Job(_fill, _show_filled),
+    "tell-replaced": Job(_tell_replaced, _show_replaced),
     "embed": Job(_rank, _show_ranked),
     "classify": Job(_classify, _show_labels),
 }

@@ -32,8 +32,8 @@ def verb(
 ) -> None:
     """Run a model on texts.
 
-    It does what its heads are for: continues or answers texts, fills masks, ranks sentences by their likeness to the
-    first, or classifies.
+    It does what its heads are for: continues, answers or translates texts, fills masks, tells replaced words, ranks
+    sentences by their likeness to the first, or classifies.
 
     A folder or file is a checkpoint; OWNER/NAME is one on the hub, and so is NAME where an entry has published weights.
     NAME:tiny needs no download: it is the same architecture, small, with random weights, and says nothing sensible.
@@ -85,13 +85,18 @@ def _twin(name: str, task: str | None, seed: int) -> Any:
 
 
 def _task_of(texts: Sequence[str], name: str) -> str | None:
-    """A text with a mask asks an encoder to fill it; without one, the twin has its architecture's usual heads."""
+    """A text with a mask asks an encoder to fill it; one without, a discriminator to tell what was replaced.
+
+    Otherwise the twin has its architecture's usual heads.
+    """
     from bestiary.architectures import ARCHITECTURES
     from bestiary.catalog.find import parse_name
     from bestiary.catalog.resolve import function_of
 
     tasks = ARCHITECTURES[function_of(*parse_name(f"{name}:tiny"))].others
-    return "masked-lm" if "masked-lm" in tasks and any(MASK in text for text in texts) else None
+    if any(MASK in text for text in texts):
+        return "masked-lm" if "masked-lm" in tasks else None
+    return "replaced-token-detection" if "replaced-token-detection" in tasks else None
 
 
 def _in_chat(model: Any, text: str) -> str:

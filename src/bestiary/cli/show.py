@@ -147,11 +147,17 @@ def _show_sources(entry: Any) -> None:
     known = read_bibliography(HOME / "sources.bib")
     keys = dict.fromkeys(record.source for _, record in sourced(entry))
     heading("sources")
-    rows = [(key, known[key].fields["title"].translate(BRACES), _link(known[key].fields)) for key in keys]
+    rows = [(key, source_title(known[key].fields), source_link(known[key].fields)) for key in keys]
     print_table(("from", "title", "where"), rows)
 
 
-def _link(fields: dict[str, str]) -> str:
+def source_title(fields: dict[str, str]) -> str:
+    """Return the title of a source of the bibliography as a reader wants it."""
+    return fields["title"].translate(BRACES)
+
+
+def source_link(fields: dict[str, str]) -> str:
+    """Return the address of a source, empty where it has none."""
     if "eprint" in fields:
         return f"https://arxiv.org/abs/{fields['eprint']}"
     return fields.get("url") or fields.get("howpublished", "").removeprefix("\\url").translate(BRACES)

@@ -1,4 +1,4 @@
-"""Answers that need one pass: the likeliest words for a mask, and vectors of sentences."""
+"""Answers that need one pass: the likeliest words for a mask, which words were replaced, and vectors of sentences."""
 
 from __future__ import annotations
 
@@ -33,6 +33,25 @@ def fill_mask(model: Model, text: str, *, top: int = 5) -> list[list[tuple[str, 
         [(tokenizer.decode([int(i)], skip_special_tokens=False), float(p)) for p, i in zip(ps, ids, strict=True)]
         for ps, ids in zip(likeliest.values, likeliest.indices, strict=True)
     ]
+
+
+@torch.inference_mode()
+def tell_replaced(model: Model, text: str) -> list[tuple[str, float]]:
+    """Return each token of a text with the probability that another model put it there (Clark et al. 2020).
+
+    The model must have a head for replaced tokens and a tokenizer.
+    """
+    if model.tokenizer is None:
+        raise BestiaryError("this model was loaded without a tokenizer: add its files to the folder")
+    batch = model.tokenizer([text]).tensors()
+    ids = batch["input_ids"]
+    logits = model(ids.to(model.device), batch["attention_mask"].to(model.device)).logits
+    if logits is None or logits.shape != ids.shape:
+        raise BestiaryError(
+            "this model has no head that tells replaced tokens: load it with task='replaced-token-detection'"
+        )
+    tokens = [model.tokenizer.decode([int(one)], skip_special_tokens=False) for one in ids[0]]
+    return list(zip(tokens, logits[0].float().sigmoid().tolist(), strict=True))
 
 
 @torch.inference_mode()
