@@ -91,14 +91,27 @@ def inputs(case: Case, side: str | None, seed: int = 0) -> dict[str, Tensor]:
     if "position_ids" in reads and side == "left":
         given |= {"position_ids": counted(keep)}
     if "token_type_ids" in reads:
-        given |= {"token_type_ids": torch.randint(0, config.type_vocab_size, keep.shape)}
+        given |= {"token_type_ids": torch.randint(0, getattr(config, "type_vocab_size", 2), keep.shape)}
     if "task_type_ids" in reads:
         given |= {"task_type_ids": torch.randint(0, config.task_type_vocab_size, keep.shape)}
+    if "target_mapping" in reads:
+        given |= targets(keep)
     return given
+
+
+def targets(keep: Tensor) -> dict[str, Tensor]:
+    """Return random orders of reading, and two targets in each row, one of them at the last real token."""
+    order = torch.rand(keep.shape)
+    last = (torch.arange(keep.shape[1]) * keep).argmax(-1)
+    places = torch.stack((last, last - 2), dim=1)
+    unseen = (order[:, :, None] <= order[:, None, :]).double()
+    return {"perm_mask": unseen, "target_mapping": torch.nn.functional.one_hot(places, keep.shape[1]).double()}
 
 
 def real(given: Mapping[str, Tensor], name: str) -> Tensor | None:
     """Return which places of an output field are real tokens, where the field has a place for each token."""
+    if "target_mapping" in given:
+        return None  # outputs are the targets', which are real
     encoder = name.startswith("encoder") or "decoder_input_ids" not in given
     keep = given.get("attention_mask" if encoder else "decoder_attention_mask")
     return None if keep is None else keep.bool()

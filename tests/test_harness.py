@@ -66,20 +66,19 @@ def test_gradients_agree_and_reach_every_parameter(case: Case, tmp_path: Path) -
     assert trained
     for name in trained:
         assert apart(expected[name], found[name]) < case.row.tolerance, name
-        assert is_key_bias(name) or found[name].any(), name
+        assert is_key_bias(name) or name.endswith(case.row.idle) or found[name].any(), name
 
 
 def of_gradients(model: Any) -> Any:
     """Return a copy of a model with its gradients for parameters, so that they are named as a checkpoint's tensors."""
     copy = deepcopy(model)
     for mine, its in zip(copy.parameters(), model.parameters(), strict=True):
-        assert its.grad is not None
-        mine.data = its.grad
+        mine.data = torch.zeros_like(its) if its.grad is None else its.grad
         its.grad = None
     return copy
 
 
-@cases(*(row for row in ROWS if row.generates))
+@cases(*(row for row in ROWS if row.generates and (row.caches or row.steady)))
 @torch.no_grad()
 def test_cache_changes_nothing(case: Case) -> None:
     read = read_pair if case.config.is_encoder_decoder else read_text

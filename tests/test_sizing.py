@@ -24,7 +24,19 @@ from bestiary.nn.context import Context
 from bestiary.nn.masks import self_mask
 from bestiary.sizing import GPU_MEMORY, PRECISIONS, cache_bytes, count, fits, flops, memory, weight_bytes
 from bestiary.sizing.reach import pairs
-from bestiary.spec import Alibi, Attention, Causal, Model, Parallel, Prefix, Sinusoidal, T5Bias, Window, swap
+from bestiary.spec import (
+    Alibi,
+    Attention,
+    Causal,
+    MemorySpan,
+    Model,
+    Parallel,
+    Prefix,
+    Sinusoidal,
+    T5Bias,
+    Window,
+    swap,
+)
 
 BERT = {"dim": 768, "depth": 12, "heads": 12, "hidden": 3072, "vocab": 30522}
 GPT3 = make("gpt3", dim=12288, depth=96, heads=96, hidden=49152)
@@ -91,6 +103,7 @@ def test_counting_is_fast() -> None:
 
 SMALL = {"dim": 16, "depth": 3, "heads": 4, "hidden": 24, "vocab": 50}
 T5 = {**SMALL, "head_dim": 8}
+RELATIVE = spec.RelativeAttention(4, kv_heads=2, memory=spec.ZeroMemory(5), mask=(Causal(),), bias="qo")
 PARALLEL = Parallel((spec.Normed(spec.MLP(8), spec.RMSNorm()), spec.GLU(9)))
 BUILT: dict[str, Model] = {
     "transformer": with_task(make("transformer", **SMALL), "transformer", "seq2seq-lm"),
@@ -113,6 +126,9 @@ BUILT: dict[str, Model] = {
     "t5_encoder": make("t5_encoder", **T5),
     "bart": make("bart", dim=16, encoder_depth=3, decoder_depth=2, heads=4, hidden=24, vocab=50),
     "llama": make("llama", **SMALL, kv_heads=2, attention_bias=True, mlp_bias=True),
+    "xlnet": make("xlnet", **SMALL),
+    "xlnet for sequence-classification": with_task(make("xlnet", **SMALL), "xlnet", "sequence-classification"),
+    "a memory of zeros": make("xlnet", **SMALL).at("stack.layers[*].attn", RELATIVE),
     "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),
     "own scores": make("gpt2", **SMALL).at("stack.layers[1].attn.position", T5Bias()),
     "parallel": make("gpt2", **SMALL).at("stack.layers[*].mlp", PARALLEL),
@@ -194,6 +210,9 @@ def reference(name: str, s: dict[str, int]) -> Any:
                 tie_word_embeddings=False,
             )
         ),
+        "xlnet": lambda: t.XLNetLMHeadModel(
+            t.XLNetConfig(**plain, d_model=s["dim"], n_layer=s["depth"], n_head=s["heads"], d_inner=s["hidden"])
+        ),
         "vit": lambda: t.ViTForImageClassification(
             t.ViTConfig(**deep, image_size=s["image"], patch_size=s["patch"], num_labels=s["labels"])
         ),
@@ -227,7 +246,7 @@ def drawn(seed: int) -> dict[str, int]:
 
 REFERENCES = [
     "bert", "roberta", "albert", "distilbert", "megatron_bert", "xlm_roberta_xl", "ernie", "electra",
-    "gpt", "gpt2", "t5", "t5_1_1", "bart", "llama", "vit",
+    "gpt", "gpt2", "t5", "t5_1_1", "bart", "llama", "xlnet", "vit",
 ]  # fmt: skip
 
 
@@ -248,7 +267,9 @@ def test_counts_as_the_reference(name: str, seed: int) -> None:
 @pytest.mark.parametrize("name", BUILT)
 def test_operations_are_those_that_run(name: str) -> None:
     # What torch runs takes every pair of query and key and hides some later, so the masks are taken out.
-    model = swap(BUILT[name], Attention, lambda op: op.replace(mask=()))
+    model = BUILT[name]
+    for kind in (Attention, spec.RelativeAttention, spec.TwoStreamAttention):
+        model = swap(model, kind, lambda op: op.replace(mask=()))
     module = nn.build(model, seed=0)
     ids = torch.arange(9)[None] % 7 + 2
     if isinstance(model, spec.EncoderDecoder):
@@ -279,7 +300,16 @@ def test_shared_layers_cost_as_often_as_they_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "masks", [(), (Causal(),), (Window(3),), (Causal(), Window(3)), (Causal(), Window(99)), (Prefix(),)]
+    "masks",
+    [
+        (),
+        (Causal(),),
+        (Causal(), MemorySpan()),
+        (Window(3),),
+        (Causal(), Window(3)),
+        (Causal(), Window(99)),
+        (Prefix(),),
+    ],
 )
 @pytest.mark.parametrize("tokens", [1, 2, 7])
 def test_pairs_are_those_of_the_mask(masks: tuple[spec.Mask, ...], tokens: int) -> None:

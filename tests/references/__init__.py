@@ -12,6 +12,7 @@ from references import (
     llamas,
     more_encoders,
     pairs,
+    recurrent,
     t5s,
 )
 from references.row import Row
@@ -25,5 +26,6 @@ ROWS: tuple[Row, ...] = (
     *llamas.ROWS,
     *more_encoders.ROWS,
     *pairs.ROWS,
+    *recurrent.ROWS,
     *t5s.ROWS,
 )

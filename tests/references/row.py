@@ -28,13 +28,16 @@ class Row:
     tolerance: float = 1e-10
     reads: tuple[str, ...] = ()
     """What the class takes beside tokens: ``token_type_ids``; ``task_type_ids``; ``position_ids``, given where padding
-    is on the left; ``pixel_values``, instead of tokens."""
+    is on the left; ``target_mapping``, with ``perm_mask``; ``pixel_values``, instead of tokens."""
     caches: bool = True
     """Whether the reference can keep keys and values."""
     steady: bool = True
     """Whether a token's keys stay the same as the sequence grows, so that a cache changes nothing."""
     keys_turn: bool = False
     """Whether something comes between a key's bias and the softmax, which else ignores what is added to all keys."""
+
+    idle: tuple[str, ...] = ()
+    """Parameters that what the row reads leaves without a gradient."""
 
     def __str__(self) -> str:
         return f"{self.name}-{self.label}" if self.label else self.name

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.architectures import bart, bert, electra, ernie, gpt, heads, llama, megatron, t5, transformer, vit
+from bestiary.architectures import bart, bert, electra, ernie, gpt, heads, llama, megatron, t5, transformer, vit, xlnet
 from bestiary.architectures.heads import Task
 from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import Model, check
@@ -54,6 +54,12 @@ _ELECTRA: dict[str, Task] = {
 }
 _ALBERT = {task: heads for task, heads in _BERT.items() if task != "next-sentence"}
 _DECODER: dict[str, Task] = {"base": heads.no_head, "sequence-classification": gpt.classify_last}
+_XLNET: dict[str, Task] = {
+    "base": heads.no_head,
+    "sequence-classification": xlnet.classify_end,
+    "token-classification": xlnet.tag_tokens,
+    "question-answering": xlnet.find_spans,
+}
 _SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -78,6 +84,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "umt5_encoder": Architecture(t5.umt5_encoder, "encoder", {}),
     "bart": Architecture(bart.bart, "seq2seq-lm", _SEQ2SEQ),
     "llama": Architecture(llama.llama, "causal-lm", _DECODER),
+    "xlnet": Architecture(xlnet.xlnet, "causal-lm", _XLNET),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
 }
 

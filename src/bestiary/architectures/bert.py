@@ -159,12 +159,12 @@ def pretraining(spec: Transformer, labels: int) -> Heads:
 
 def classify_pooled(spec: Transformer, labels: int) -> Heads:
     """A label for the sequence, from the pooled vector."""
-    return {"pool": Pooler(), "classifier": Classifier(labels, "pooled", dropout=spec.embed.dropout)}
+    return {"pool": Pooler(), "classifier": Classifier(labels, "pooled", dropout=spec.at("embed.dropout"))}
 
 
 def classify_first(spec: Transformer, labels: int) -> Heads:
     """A label for the sequence, from the first token's vector through a tanh layer of the head's own (RoBERTa)."""
-    dropout = spec.embed.dropout
+    dropout = spec.at("embed.dropout")
     return {"classifier": Classifier(labels, "first", Transform("tanh", dropout=dropout), dropout=dropout)}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
@@ -140,6 +141,8 @@ def _decoder(
             f"input_ids has shape {list(input_ids.shape)}; give [batch, tokens] with at least one token"
         )
     heads = model.spec.heads.values()
+    if any(isinstance(head, spec.LMHead) for head in heads) and _asks_targets(model.spec):
+        return _targeted(model, input_ids, attention_mask)
     if not any(isinstance(head, spec.LMHead) for head in heads) or not _is_causal(model.spec):
         raise BestiaryError("this model does not generate: it is no causal language model; load one, or another task")
     if isinstance(model.spec, spec.EncoderDecoder):
@@ -163,6 +166,29 @@ def _causal(
             read = chosen[:, None]
             mask, positions = torch.cat((mask, mask.new_ones(len(mask), 1)), dim=1), positions[:, -1:] + 1
         return model(read, mask, position_ids=positions, past_key_values=cache, logits_to_keep=1).logits[:, -1]
+
+    return advance
+
+
+def _targeted(model: Any, input_ids: Tensor, attention_mask: Tensor | None) -> Callable[[Tensor | None], Tensor]:
+    """Ask for the token at a place behind the text, which no token sees (Yang et al. 2019).
+
+    Tokens see each other both ways, so all they are changes with each new one: every step reads the text anew.
+    """
+    mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
+    ids, mask = _left_padded(input_ids, mask)
+
+    def advance(chosen: Tensor | None) -> Tensor:
+        nonlocal ids, mask
+        if chosen is not None:
+            ids, mask = torch.cat((ids, chosen[:, None]), dim=1), F.pad(mask, (0, 1), value=1)
+        last = F.one_hot(torch.tensor(ids.shape[1], device=ids.device), ids.shape[1] + 1)[None, None]
+        last = last.expand(len(ids), 1, -1)
+        out = model(
+            F.pad(ids, (0, 1)), F.pad(mask, (0, 1), value=1), perm_mask=last.expand(-1, last.shape[-1], -1),
+            target_mapping=last, use_mems=False,
+        )  # fmt: skip
+        return out.logits[:, -1]
 
     return advance
 
@@ -201,9 +227,13 @@ def _check_room(embed: spec.Tokens | spec.SharedTokens, prompt: int, room: int) 
         )
 
 
+def _asks_targets(model: Any) -> bool:
+    return any(isinstance(node, spec.TwoStreamAttention | spec.Targeted) for _, node in spec.walk(model))
+
+
 def _is_causal(model: Any) -> bool:
     stack = model.decoder.stack if isinstance(model, spec.EncoderDecoder) else model.stack
-    masks = [node.mask for _, node in spec.walk(stack) if isinstance(node, spec.Attention)]
+    masks = [node.mask for _, node in spec.walk(stack) if isinstance(node, spec.Attention | spec.RelativeAttention)]
     return all(any(isinstance(mask, spec.Causal | spec.Prefix) for mask in own) for own in masks)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -42,6 +42,24 @@ class Context:
 
     table: Tensor | None = None
     """The token table, ``[vocab, width]``, which tied heads and a sharing decoder read."""
+
+    token_type_ids: Tensor | None = None
+    """The segment of each token, ``[B, T]``, where scores depend on it."""
+
+    unseen: Tensor | None = None
+    """Which tokens of its segment a query may not see, ``[B, T, T]`` bool."""
+
+    targets: Tensor | None = None
+    """The place of each target, ``[B, P, T]`` of ones and zeros, for a second stream of queries."""
+
+    mems: Sequence[Tensor] | None = None
+    """What each attention with a memory remembers of earlier segments, ``[M, B, dim]``, in the order they run."""
+
+    blank: Tensor | None = None
+    """Which tokens are as zeros to all that read them, ``[B, T]`` bool: padding that is part of a memory of zeros."""
+
+    new_mems: list[Tensor] = field(default_factory=list[Tensor])
+    """What each will remember."""
 
     pooled: Tensor | None = None
     """The pooler's output, ``[B, dim]``, for the heads after it."""

@@ -116,6 +116,11 @@ class Tokens(SharedTokens):
         self.types = _table(node.types, width) if node.types else None
         self.project = nn.Linear(width, dim) if node.width else None
 
+    @property
+    def table(self) -> Tensor:
+        """The token table, ``[vocab, width]``."""
+        return self.tokens.weight
+
     def add_segments(self, x: Tensor, token_type_ids: Tensor | None = None, **segments: Tensor | None) -> Tensor:
         """Add the vectors of ``token_type_ids``, ``[B, T]``, or of segment 0 where none are given."""
         if self.types is None:
@@ -138,6 +143,19 @@ class TaskTokens(Tokens):
         """Add the vectors of ``task_type_ids`` too, ``[B, T]``, or of task 0 where none are given."""
         x = super().add_segments(x, **segments)
         return x + (self.tasks.weight[0] if task_type_ids is None else self.tasks(task_type_ids))
+
+
+class Targeted(Tokens):
+    """A token table beside the vector in which the query of every target begins."""
+
+    def __init__(self, node: spec.Targeted, dim: int) -> None:
+        super().__init__(node.tokens, dim)
+        self.target = nn.Parameter(torch.empty(dim))
+
+    def with_targets(self, x: Tensor, targets: Tensor) -> Tensor:
+        """Put a query for each target, ``[B, P, T]``, behind the tokens: ``[B, T + P, dim]``."""
+        queries = self.target.expand(*targets.shape[:2], -1)
+        return torch.cat((x, F.dropout(queries, self.dropout, self.training)), dim=1)
 
 
 class Patches(nn.Module):

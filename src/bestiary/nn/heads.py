@@ -139,6 +139,7 @@ SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
     "every": lambda x, context: x,
     "first": lambda x, context: x[:, 0],
     "last": _last,
+    "end": lambda x, context: x[:, -1],
     "pooled": _pooled,
 }
 

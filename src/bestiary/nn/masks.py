@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from bestiary.nn.context import Context
-from bestiary.spec import Causal, Mask, Prefix, Window
+from bestiary.spec import Causal, Mask, MemorySpan, Prefix, Window
 
 Mask_TK = Tensor
 
@@ -22,6 +23,10 @@ def _window(mask: Window, query: Tensor, key: Tensor, context: Context) -> Mask_
     return (query - key).abs() < mask.size
 
 
+def _memory_span(mask: MemorySpan, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    return query - key <= context.past
+
+
 def _prefix(mask: Prefix, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
     seen = key <= query
     return seen if context.prefix is None else seen | (key < context.prefix[:, None, None, None])
@@ -30,6 +35,7 @@ def _prefix(mask: Prefix, query: Tensor, key: Tensor, context: Context) -> Mask_
 _ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
     Causal: _causal,
     Window: _window,
+    MemorySpan: _memory_span,
     Prefix: _prefix,
 }
 
@@ -46,6 +52,9 @@ def _conjunction(masks: tuple[Mask, ...], context: Context) -> Tensor | None:
     query = torch.arange(context.past, context.keys, device=device)[:, None]
     key = torch.arange(context.keys, device=device)[None, :]
     allowed = None if context.keep is None else context.keep[:, None, None, :]
+    if context.unseen is not None:  # what is remembered is seen by all
+        open_ = F.pad(~context.unseen, (context.past, 0), value=True)[:, None]
+        allowed = open_ if allowed is None else allowed & open_
     for mask in masks:
         seen = _ALLOWED[type(mask)](mask, query, key, context)
         seen = seen if seen.dim() == 4 else seen[None, None]

@@ -237,4 +237,9 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
 
 def model(node: spec.Model) -> Model:
     """Build the module of a whole spec."""
-    return EncoderDecoder(node) if isinstance(node, spec.EncoderDecoder) else EMBEDDED[type(node.embed)](node)  # type: ignore[attr-defined]
+    if isinstance(node, spec.EncoderDecoder):
+        return EncoderDecoder(node)
+    assert isinstance(node, spec.Transformer)
+    from bestiary.nn.segments import SegmentTransformer, reads_segments
+
+    return SegmentTransformer(node) if reads_segments(node) else EMBEDDED[type(node.embed)](node)

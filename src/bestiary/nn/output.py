@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -28,6 +29,8 @@ class Output:
     """``[B, T]``."""
     encoder_last_hidden_state: Tensor | None = None
     """``[B, S, dim]``."""
+    mems: Sequence[Tensor] | None = None
+    """What each layer remembers for the next segment, ``[M, B, dim]`` each."""
     past_key_values: Cache | None = None
 
     @property

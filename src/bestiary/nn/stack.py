@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from bestiary.nn.attention import Attention, CrossAttention
 from bestiary.nn.context import Context
 from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
+from bestiary.nn.recurrence import RelativeAttention, TwoStreamAttention, recall
 from bestiary.nn.scores import score_position
 from bestiary.spec import branch_names, own_layers, run_order
 
@@ -48,6 +49,8 @@ class Parallel(nn.Module):
 OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.Attention: Attention,
     spec.CrossAttention: CrossAttention,
+    spec.RelativeAttention: RelativeAttention,
+    spec.TwoStreamAttention: TwoStreamAttention,
     spec.MLP: MLP,
     spec.GLU: GLU,
     spec.Normed: Normed,
@@ -82,7 +85,8 @@ class Layer(nn.Module):
     def run(self, name: str, branch: spec.Residual, x: Tensor, context: Context) -> Tensor:
         """Run one branch: its norm stands where its placement says."""
         placement = branch.placement if branch.norm is not None else "none"
-        h = self.norm(name, x) if placement in ("pre", "both") else x
+        h = recall(branch.op.memory, x, context) if _remembers(branch.op) else x
+        h = self.norm(name, h) if placement in ("pre", "both") else h
         h = getattr(self, name)(h, context)
         if placement == "output":
             h = self.norm(name, h)
@@ -95,6 +99,10 @@ class Layer(nn.Module):
     def norm(self, name: str, x: Tensor) -> Tensor:
         """Apply the norm of a branch."""
         return getattr(self, f"{name}_norm")(x)
+
+
+def _remembers(node: spec.Op) -> TypeGuard[Any]:
+    return isinstance(node, spec.Recurrent) and node.memory is not None
 
 
 class Stack(nn.Module):

@@ -30,6 +30,7 @@ from bestiary.spec import (
     Parallel,
     Patches,
     Pooler,
+    RelativeAttention,
     ReplacedTokens,
     RescaleNorm,
     RMSNorm,
@@ -40,21 +41,25 @@ from bestiary.spec import (
     Spans,
     Stack,
     T5Bias,
+    Targeted,
     TaskTokens,
     Tokens,
     Tower,
     Transform,
     Transformer,
+    TwoStreamAttention,
     branch_names,
     own_layers,
     walk,
 )
 
-EMBEDDING = ("embed.tokens", "embed.types", "embed.tasks", "embed.position", "embed.extra", "embed.project")
-"""What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the extra
-tokens of images) and the projection of a narrow table. The norm of an embedding, the map of patches, which
-multiplies, and an output matrix that is not tied to the token table do not: Kaplan et al. 2020, section 1.3, leave out
-vocabulary and positions, and narrow tables came after."""
+EMBEDDING = (
+    "embed.tokens", "embed.types", "embed.tasks", "embed.position", "embed.extra", "embed.project", "embed.target",
+)  # fmt: skip
+"""What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the extra tokens of
+images, the vector that targets begin with) and the projection of a narrow table. The norm of an embedding, the map of
+patches, which multiplies, and an output matrix that is not tied to the token table do not: Kaplan et al. 2020, section
+1.3, leave out vocabulary and positions, and narrow tables came after."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,17 @@ def _linear(node: Node, width: int, model: Model) -> Parts:
 def _attention(node: Attention, width: int, model: Model) -> Parts:
     yield from _linear(node, width, model)
     yield from _inside("position", node.position, node.heads, model)
+
+
+def _relative(node: RelativeAttention | TwoStreamAttention, width: int, model: Model) -> Parts:
+    linear = maps(node, model)
+    vectors = 5 if isinstance(node, TwoStreamAttention) else 2  # two, and for segments one more and a pair
+    yield "", sum([one.parameters for one in linear.values()]) + vectors * linear["q"].outputs
+
+
+def _targeted(node: Targeted, width: int, model: Model) -> Parts:
+    yield from _parts(node.tokens, width, model)
+    yield "target", width
 
 
 def _normed(node: Normed, width: int, model: Model) -> Parts:
@@ -226,10 +242,13 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     Stack: _stack,
     Tokens: _tokens,
     TaskTokens: _task_tokens,
+    Targeted: _targeted,
     SharedTokens: _shared_tokens,
     Patches: _patches,
     Attention: _attention,
     CrossAttention: _linear,
+    RelativeAttention: _relative,
+    TwoStreamAttention: _relative,
     MLP: _linear,
     GLU: _linear,
     Normed: _normed,

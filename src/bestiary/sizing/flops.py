@@ -16,7 +16,7 @@ from typing import Any
 
 from bestiary.sizing.layers import runs
 from bestiary.sizing.maps import maps
-from bestiary.sizing.reach import checked_tokens, context_length, pairs
+from bestiary.sizing.reach import checked_tokens, context_length, pairs, reach
 from bestiary.sizing.table import html, text
 from bestiary.spec import (
     GLU,
@@ -33,14 +33,18 @@ from bestiary.spec import (
     Parallel,
     Patches,
     Pooler,
+    RelativeAttention,
     ReplacedTokens,
     SentencePair,
     SharedTokens,
     Spans,
     Stack,
+    Targeted,
     TaskTokens,
     Tokens,
     Transformer,
+    TwoStreamAttention,
+    ZeroMemory,
     branch_names,
 )
 
@@ -147,6 +151,20 @@ def _attention(node: Attention, run: _Pass) -> int:
     return _each(node, run) + 4 * inner * pairs(node.mask, run.tokens)
 
 
+def _relative(node: RelativeAttention | TwoStreamAttention, run: _Pass) -> int:
+    """Every query is scored by each distance once, and what is seen is a shift of that; targets come on top."""
+    linear, tokens = maps(node, run.model), run.tokens
+    remembered = node.memory.length if isinstance(node.memory, ZeroMemory) else 0
+    ahead = reach(node.mask).ahead
+    keys = remembered + tokens
+    distances = keys + 1 if ahead == 0 else keys + tokens
+    projected = tokens * (linear["q"].weights + linear["o"].weights) + distances * linear["r"].weights
+    projected += keys * (linear["k"].weights + linear["v"].weights)
+    seen = pairs(node.mask, keys) - pairs(node.mask, remembered) if remembered else pairs(node.mask, tokens)
+    seen -= 0 if ahead == 0 else remembered * tokens  # what remembers asks nothing
+    return 2 * projected + linear["q"].outputs * (4 * seen + 2 * tokens * distances)
+
+
 def _cross_attention(node: CrossAttention, run: _Pass) -> int:
     linear = maps(node, run.model)
     asked = run.tokens * (linear["q"].weights + linear["o"].weights)
@@ -173,10 +191,13 @@ def _classifier(node: Classifier, run: _Pass) -> int:
 _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     Tokens: _each,
     TaskTokens: _each,
+    Targeted: _each,
     SharedTokens: _each,
     Patches: _patches,
     Attention: _attention,
     CrossAttention: _cross_attention,
+    RelativeAttention: _relative,
+    TwoStreamAttention: _relative,
     MLP: _each,
     GLU: _each,
     Normed: _normed,

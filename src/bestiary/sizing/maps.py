@@ -16,12 +16,15 @@ from bestiary.spec import (
     Node,
     Patches,
     Pooler,
+    RelativeAttention,
     ReplacedTokens,
     SentencePair,
     SharedTokens,
     Spans,
+    Targeted,
     TaskTokens,
     Tokens,
+    TwoStreamAttention,
     vocabulary,
 )
 
@@ -52,7 +55,7 @@ def maps(node: Node, model: Model) -> Maps:
     return _RULES[type(node)](node, model)
 
 
-def _attention(node: Attention | CrossAttention, model: Model) -> Maps:
+def _attention(node: Attention | CrossAttention | RelativeAttention | TwoStreamAttention, model: Model) -> Maps:
     # Without a head width of its own the heads split dim, so dim stays exact where a half-made edit does not divide it.
     inner = node.heads * node.head_dim if node.head_dim else model.dim
     shared = inner if node.kv_heads is None else inner * node.kv_heads // node.heads
@@ -62,6 +65,11 @@ def _attention(node: Attention | CrossAttention, model: Model) -> Maps:
         "v": Linear(model.dim, shared, "v" in node.bias),
         "o": Linear(inner, model.dim, "o" in node.bias),
     }
+
+
+def _relative(node: RelativeAttention | TwoStreamAttention, model: Model) -> Maps:
+    linear = _attention(node, model)
+    return {**linear, "r": Linear(model.dim, linear["q"].outputs, False)}
 
 
 def _mlp(node: MLP, model: Model) -> Maps:
@@ -96,10 +104,13 @@ def _classifier(node: Classifier, model: Model) -> Maps:
 _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Attention: _attention,
     CrossAttention: _attention,
+    RelativeAttention: _relative,
+    TwoStreamAttention: _relative,
     MLP: _mlp,
     GLU: _glu,
     Tokens: _tokens,
     TaskTokens: _tokens,
+    Targeted: lambda node, model: _tokens(node.tokens, model),
     SharedTokens: lambda node, model: {},
     Patches: _patches,
     Pooler: lambda node, model: {"dense": Linear(model.dim, model.dim)},

@@ -16,8 +16,10 @@ from bestiary.spec import (
     CrossAttention,
     EncoderDecoder,
     Model,
+    RelativeAttention,
     Stack,
     Transformer,
+    ZeroMemory,
     walk,
 )
 
@@ -113,14 +115,16 @@ def cache_bytes(spec: Model, context: int, source: int = 0, batch: int = 1, prec
     kept = 0
     for layer, times in runs(_generating(spec)).items():
         for _, op in walk(layer):
-            if isinstance(op, Attention | CrossAttention):
+            if isinstance(op, Attention | CrossAttention | RelativeAttention):
                 width = maps(op, spec)["k"].outputs + maps(op, spec)["v"].outputs
-                kept += times * width * (_kept(op, context) if isinstance(op, Attention) else source)
+                kept += times * width * (source if isinstance(op, CrossAttention) else _kept(op, context))
     return _stored(kept * batch, _known(precision))
 
 
-def _kept(op: Attention, context: int) -> int:
+def _kept(op: Attention | RelativeAttention, context: int) -> int:
     seen = reach(op.mask)
+    if isinstance(op, RelativeAttention) and isinstance(op.memory, ZeroMemory):
+        context += op.memory.length
     if seen.ahead != 0:
         return 0
     return context if seen.behind is None else min(context, seen.behind + 1)

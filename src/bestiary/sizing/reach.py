@@ -14,6 +14,7 @@ from bestiary.spec import (
     Learned,
     LearnedAfterPadding,
     Mask,
+    MemorySpan,
     Model,
     Patches,
     Prefix,
@@ -34,6 +35,7 @@ class Reach(NamedTuple):
 _REACH: dict[type[Mask], Callable[[Any], Reach]] = {
     Causal: lambda mask: Reach(ahead=0),
     Window: lambda mask: Reach(mask.size - 1, mask.size - 1),
+    MemorySpan: lambda mask: Reach(behind=0),  # as many as are remembered: counted as none
     Prefix: lambda mask: Reach(ahead=0),  # the prefix's length is the input's, not the model's: counted as none
 }
 

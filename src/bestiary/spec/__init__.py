@@ -8,10 +8,10 @@ from types import ModuleType
 
 from bestiary.spec.check import check
 from bestiary.spec.edit import children, swap, walk
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, TaskTokens, Tokens
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, TaskTokens, Tokens
 from bestiary.spec.flat import flat
 from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, ReplacedTokens, SentencePair, Spans, Transform
-from bestiary.spec.masks import Causal, Mask, Prefix, Window
+from bestiary.spec.masks import Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
 from bestiary.spec.node import Named, Node
 from bestiary.spec.norms import LayerNorm, Norm, RescaleNorm, RMSNorm
@@ -32,6 +32,17 @@ from bestiary.spec.positions import (
     T5Bias,
     YarnScaling,
 )
+from bestiary.spec.recurrence import (
+    Distances,
+    Memory,
+    MirroredDistances,
+    Recurrence,
+    Recurrent,
+    RelativeAttention,
+    SineDistances,
+    TwoStreamAttention,
+    ZeroMemory,
+)
 from bestiary.spec.resize import resize, tiny
 from bestiary.spec.serial import from_json, to_json
 from bestiary.spec.show import tree
@@ -47,6 +58,7 @@ __all__ = [
     "Causal",
     "Classifier",
     "CrossAttention",
+    "Distances",
     "DynamicScaling",
     "Embedding",
     "EmbeddingPosition",
@@ -60,6 +72,9 @@ __all__ = [
     "LearnedGrid",
     "LinearScaling",
     "Mask",
+    "Memory",
+    "MemorySpan",
+    "MirroredDistances",
     "Model",
     "Named",
     "Node",
@@ -73,6 +88,9 @@ __all__ = [
     "Prefix",
     "RMSNorm",
     "RampScaling",
+    "Recurrence",
+    "Recurrent",
+    "RelativeAttention",
     "Repeat",
     "ReplacedTokens",
     "RescaleNorm",
@@ -82,17 +100,21 @@ __all__ = [
     "ScorePosition",
     "SentencePair",
     "SharedTokens",
+    "SineDistances",
     "Sinusoidal",
     "Spans",
     "Stack",
     "T5Bias",
+    "Targeted",
     "TaskTokens",
     "Tokens",
     "Tower",
     "Transform",
     "Transformer",
+    "TwoStreamAttention",
     "Window",
     "YarnScaling",
+    "ZeroMemory",
     "branch_names",
     "check",
     "children",

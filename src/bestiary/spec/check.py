@@ -16,6 +16,7 @@ from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.node import Node
 from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel
 from bestiary.spec.positions import LearnedGrid, Rotary, T5Bias
+from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
 
 Checked = TypeVar("Checked", bound=Model)
@@ -107,7 +108,7 @@ def _float_problems(name: str, value: float) -> list[str]:
     return []
 
 
-def _attention(node: Attention | CrossAttention, spec: Model) -> Iterator[str]:
+def _attention(node: Attention | CrossAttention | RelativeAttention | TwoStreamAttention, spec: Model) -> Iterator[str]:
     if node.head_dim is None and spec.dim % node.heads:
         yield f"{node.heads} heads do not divide dim {spec.dim}"
     if node.kv_heads is not None and node.heads % node.kv_heads:
@@ -119,6 +120,12 @@ def _attention(node: Attention | CrossAttention, spec: Model) -> Iterator[str]:
         rotated = int((node.head_dim or spec.dim // node.heads) * position.fraction)
         if position.fraction > 1 or rotated < 2 or rotated % 2:
             yield f"rotary positions turn pairs, but {rotated} coordinates of each head would be rotated"
+
+
+def _relative(node: RelativeAttention | TwoStreamAttention, spec: Model) -> Iterator[str]:
+    yield from _attention(node, spec)
+    if spec.dim % 2:
+        yield f"distances become pairs of a sine and a cosine, but dim is {spec.dim}, which is odd"
 
 
 def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
@@ -138,11 +145,23 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
         heads = {part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)}
         if len(heads) > 1:
             yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"
+    if not faults and len({part.memory for _, part in walk(own_layers(node)) if isinstance(part, Recurrent)}) > 1:
+        yield "attentions with relative distances must all have the same memory, or none"
+
+
+def _alone(node: Parallel | Normed) -> Iterator[str]:
+    if any(isinstance(op, Recurrent) and op.memory is not None for _, op in walk(node)):
+        yield "an attention with a memory stands alone in its branch, which puts the memory before its input"
+
+
+def _normed(node: Normed, spec: Model) -> Iterator[str]:
+    yield from _alone(node)
 
 
 def _parallel(node: Parallel, spec: Model) -> Iterator[str]:
     if len(node.ops) < 2:
         yield "parallel branches need at least two ops"
+    yield from _alone(node)
 
 
 def _tokens(node: Tokens | SharedTokens, spec: Model) -> Iterator[str]:
@@ -204,9 +223,12 @@ def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Attention: _attention,
     CrossAttention: _attention,
+    RelativeAttention: _relative,
+    TwoStreamAttention: _relative,
     T5Bias: _t5_bias,
     Stack: _stack,
     Parallel: _parallel,
+    Normed: _normed,
     Tokens: _tokens,
     TaskTokens: _tokens,
     SharedTokens: _tokens,

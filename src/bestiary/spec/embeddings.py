@@ -50,6 +50,13 @@ class SharedTokens(Embedding):
 
 
 @dataclass(frozen=True)
+class Targeted(Embedding):
+    """Tokens, and one learned vector in which the query of every target begins (Yang et al. 2019, section 2.3)."""
+
+    tokens: Tokens
+
+
+@dataclass(frozen=True)
 class Patches(Embedding):
     """Square patches of a square image, each mapped linearly to a vector, behind ``extra`` learned tokens (ViT)."""
 

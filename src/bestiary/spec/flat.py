@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from bestiary.spec.edit import swap
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, TaskTokens, Tokens
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, TaskTokens, Tokens
 from bestiary.spec.fold import fold
 from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, ReplacedTokens, SentencePair, Transform
-from bestiary.spec.masks import Causal, Mask, Prefix, Window
+from bestiary.spec.masks import Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
 from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel
@@ -23,6 +23,7 @@ from bestiary.spec.positions import (
     Sinusoidal,
     T5Bias,
 )
+from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack
 
 Line = tuple[str, str]
@@ -61,6 +62,10 @@ def _tower(embed: Embedding, stack: Stack, spec: Any, ids: str, length: str) -> 
 
 
 def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]:
+    if isinstance(embed, Targeted):
+        yield from _embed(embed.tokens, spec, ids, length)
+        yield "x = concat(x, target for each target)", "where targets are asked for"
+        return
     if isinstance(embed, Patches):
         count = (embed.image // embed.patch) ** 2
         pixels = embed.channels * embed.patch**2
@@ -144,6 +149,8 @@ def _op(op: Op, x: str, dim: int) -> Generator[Line, None, str]:
     """Yield the lines that an op needs and return the expression of its result."""
     if isinstance(op, Attention | CrossAttention):
         return (yield from _attention(op, x, dim))
+    if isinstance(op, Recurrent):
+        return (yield from _recurrent(op, x, dim))
     if isinstance(op, MLP):
         b1, b2 = (" + b1", " + b2") if op.bias else ("", "")
         yield f"m = {op.activation}({x} @ W1{b1})", f"{dim} -> {op.hidden}"
@@ -181,8 +188,31 @@ def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Generator[Li
     return f"a @ Wo{bias['o']}"
 
 
+def _recurrent(op: RelativeAttention | TwoStreamAttention, x: str, dim: int) -> Generator[Line, None, str]:
+    head_dim = op.head_dim or dim // op.heads
+    if op.memory is not None:
+        yield f"m = concat(remembered, {x})", "what this layer read before, without gradient"
+    bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
+    read = "m" if op.memory is not None else x
+    shape = f"{op.heads} heads of {head_dim}"
+    yield f"q, k, v = {x} @ Wq{bias['q']}, {read} @ Wk{bias['k']}, {read} @ Wv{bias['v']}", shape
+    yield "r = distance_vectors @ Wr", "one for each distance"
+    terms = ["(q + u) @ k.T", "(q + w) @ r.T"]
+    if isinstance(op, TwoStreamAttention):
+        terms.append("(q + s) @ same_or_other_segment.T")
+    scale = head_dim**-0.5 if op.scale is None else op.scale
+    yield f"a = softmax(({' + '.join(terms)}) * {scale:.4g}) @ v", _masks(op.mask) or "every token sees every token"
+    if isinstance(op, TwoStreamAttention):
+        yield "# targets ask in the same way, and do not see their own token", ""
+    return f"a @ Wo{bias['o']}"
+
+
 def _masks(masks: tuple[Mask, ...]) -> str:
-    words: dict[type[Mask], str] = {Causal: "only the past", Prefix: "the prefix and the past"}
+    words: dict[type[Mask], str] = {
+        Causal: "only the past",
+        Prefix: "the prefix and the past",
+        MemorySpan: "as many keys as are remembered",
+    }
     return ", ".join(
         f"keys less than {mask.size} away" if isinstance(mask, Window) else words.get(type(mask), str(mask))
         for mask in masks
@@ -204,7 +234,7 @@ def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
         bias = " + b" if head.bias or head.offset else ""
         yield f"logits = {source} @ {matrix}{bias}", f"head {name}: [B, T, {table.vocab}]"
     elif isinstance(head, Classifier):
-        read = {"every": "x", "first": "x[:, 0]", "last": "x[:, last]", "pooled": "pooler_output"}
+        read = {"every": "x", "first": "x[:, 0]", "last": "x[:, last]", "end": "x[:, -1]", "pooled": "pooler_output"}
         yield from _transform(head.transform)
         source = "h" if head.transform else read[head.source]
         yield f"logits = {source} @ W{' + b' if head.bias else ''}", f"head {name}: {head.labels} labels"

@@ -9,8 +9,9 @@ from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm
 from bestiary.spec.ops import Activation
 
-Source = Literal["every", "first", "last", "pooled"]
-"""Which vectors a classifier reads: every token's, the first's, the last real token's, or the pooler's."""
+Source = Literal["every", "first", "last", "end", "pooled"]
+"""Which vectors a classifier reads: every token's, the first's, the last real token's, the last place's whether it is
+padding or not, or the pooler's."""
 
 
 @dataclass(frozen=True)

@@ -25,5 +25,10 @@ class Window(Mask):
 
 
 @dataclass(frozen=True)
+class MemorySpan(Mask):
+    """A query sees as many keys before itself as are remembered, so that all see equally many (Dai et al. 2019)."""
+
+
+@dataclass(frozen=True)
 class Prefix(Mask):
     """Causal, but for a prefix that every query sees whole (prefix LM; Raffel et al. 2019, section 3.2.1)."""

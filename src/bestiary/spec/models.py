@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Tokens
+from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, Tokens
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
 from bestiary.spec.stacks import Stack
@@ -31,7 +31,7 @@ def _no_heads() -> Mapping[str, Head]:
 class Transformer(Model):
     """One tower: an encoder or, when its attentions are causal, a decoder."""
 
-    embed: Tokens | Patches
+    embed: Tokens | Patches | Targeted
     stack: Stack
     heads: Mapping[str, Head] = field(default_factory=_no_heads)
 
@@ -67,4 +67,5 @@ def vocabulary(model: Model) -> Tokens | None:
     elif isinstance(model, EncoderDecoder):
         embed = model.decoder.embed
         embed = model.encoder.embed if isinstance(embed, SharedTokens) else embed
+    embed = embed.tokens if isinstance(embed, Targeted) else embed
     return embed if isinstance(embed, Tokens) else None

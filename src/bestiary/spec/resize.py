@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 from bestiary.spec.check import check
 from bestiary.spec.edit import swap, walk
 from bestiary.spec.embeddings import Patches, Tokens
+from bestiary.spec.masks import Window
 from bestiary.spec.models import Model
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention
 from bestiary.spec.positions import Learned, LearnedAfterPadding
+from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
 from bestiary.spec.stacks import Repeat, Stack
 
 Spec = TypeVar("Spec", bound=Model)
@@ -40,7 +42,7 @@ def resize(
 
     ``depth`` counts the layers run in each stack: the pattern of the layers is kept, repeated or cut. ``length`` sets
     learned positions. Explicit head widths, grouped key-value heads, MLP and embedding widths scale with ``dim`` (and
-    ``heads``). Raises ``BestiaryError`` with the path when the sizes do not go together.
+    ``heads``); memories take ``length``. Raises ``BestiaryError`` with the path when the sizes do not go together.
     """
     sizes = _Sizes(dim or spec.dim, depth, heads, hidden, vocab, length)
     old = spec.dim
@@ -81,7 +83,7 @@ def _tokens(node: Tokens, sizes: _Sizes, old: int) -> Tokens:
 def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:
     if sizes.depth is not None:
         stack = stack.replace(layers=_layers(stack, sizes.depth))
-    for kind in (Attention, CrossAttention):
+    for kind in (Attention, CrossAttention, RelativeAttention, TwoStreamAttention):
         stack = swap(stack, kind, lambda node: _attention(node, sizes, old))
     for kind in (MLP, GLU):
         stack = swap(stack, kind, lambda node: node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim)))
@@ -93,7 +95,17 @@ def _attention(node: Any, sizes: _Sizes, old: int) -> Any:
     kv_heads = None if node.kv_heads is None else max(1, heads * node.kv_heads // node.heads)
     # An explicit head width keeps the ratio of the inner width (heads x head_dim) to dim, as T5's sizes do not.
     head_dim = node.head_dim and max(2, round(node.heads * node.head_dim / old * sizes.dim / heads / 2) * 2)
-    return node.replace(heads=heads, kv_heads=kv_heads, head_dim=head_dim)
+    node = node.replace(heads=heads, kv_heads=kv_heads, head_dim=head_dim)
+    return _remembering(node, sizes.length) if isinstance(node, Recurrent) else node
+
+
+def _remembering(node: Any, length: int | None) -> Any:
+    """Shorten a memory to the length, and with it a window that is as long."""
+    memory = node.memory
+    if length is None or not isinstance(memory, Memory | ZeroMemory) or memory.length is None:
+        return node
+    mask = tuple(Window(length) if part == Window(memory.length) else part for part in node.mask)
+    return node.replace(memory=memory.replace(length=length), mask=mask)
 
 
 def _layers(stack: Stack, depth: int) -> tuple[Any, ...]:

@@ -75,6 +75,15 @@ def _attention(node: Any) -> tuple[int, int]:
     return found.heads, found.kv_heads or found.heads
 
 
+def _heads_flat(tensor: Tensor, node: Any) -> Tensor:
+    return tensor.flatten(1)
+
+
+def _heads_apart(tensor: Tensor, node: Any) -> Tensor:
+    found = next(part for _, part in spec.walk(node) if isinstance(part, spec.Recurrent))
+    return tensor.unflatten(1, (found.heads, -1))
+
+
 def _halves(tensor: Tensor, heads: int) -> Tensor:
     """Pairs of neighbors (0 1)(2 3).. become pairs of halves (0 2 ..)(1 3 ..) within each head."""
     per_head = tensor.unflatten(0, (heads, -1))
@@ -92,6 +101,7 @@ OPS: dict[str, Op] = {
     "unwrap": Op(_each(_unwrap), _each(_wrap)),
     "flatten": Op(_each(_flatten), _each(_unflatten)),
     "row": Op(_each(_row), _each(_as_row)),
+    "heads": Op(_each(_heads_flat), _each(_heads_apart)),
     "rotary_q": Op(
         _each(lambda tensor, node: _halves(tensor, _attention(node)[0])),
         _each(lambda tensor, node: _neighbors(tensor, _attention(node)[0])),
@@ -102,5 +112,6 @@ OPS: dict[str, Op] = {
     ),
 }
 """``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``unwrap`` drops a leading axis of one;
-``flatten`` makes a convolution over patches a matrix; ``row`` takes a table's only row; ``rotary_q`` and ``rotary_k``
-turn pairs of neighboring coordinates into pairs of halves."""
+``flatten`` makes a convolution over patches a matrix; ``row`` takes a table's only row; ``heads`` makes
+one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn pairs of neighboring coordinates
+into pairs of halves."""

@@ -18,6 +18,7 @@ from bestiary.weights.dialects import (
     roberta,
     t5,
     vit,
+    xlnet,
 )
 from bestiary.weights.dialects.dialect import Dialect
 
@@ -42,6 +43,7 @@ DIALECTS: dict[str, Dialect] = {
         bart.DIALECT,
         llama.DIALECT,
         vit.DIALECT,
+        xlnet.DIALECT,
         gguf.DIALECT,
     )
 }
