@@ -69,19 +69,30 @@ def texts(config: Any, keep: Tensor) -> Tensor:
     return ids.where(keep.bool(), torch.tensor(config.pad_token_id))
 
 
+def chosen(keep: Tensor, side: str | None) -> Tensor:
+    """Return which tokens are global; beside padding, none in one text, and in others padding too, named by mistake.
+
+    Without padding they are equally many in each text: gradients of the reference are not a number elsewhere.
+    """
+    drawn = torch.rand(keep.shape)
+    drawn[:, 0] = torch.tensor([0.0, 1.0, 0.0])  # a classifier reads the first token: global or not, both are seen
+    picked = drawn.argsort(-1).argsort(-1) < 3
+    return picked.long() if side is None else picked * torch.tensor([[1], [0], [1]])
+
+
 def counted(keep: Tensor) -> Tensor:
     """Return positions that count real tokens."""
     return (keep.cumsum(-1) - 1).clamp(min=0)
 
 
-def inputs(case: Case, side: str | None, seed: int = 0) -> dict[str, Tensor]:
+def inputs(case: Case, side: str | None, seed: int = 0, tokens: int = TOKENS) -> dict[str, Tensor]:
     """Return what both models are called with; without padding, no mask is given at all."""
     torch.manual_seed(seed)
     config = case.config
     reads = case.row.reads
     if "pixel_values" in reads:
         return {"pixel_values": torch.randn(BATCH, config.num_channels, config.image_size, config.image_size).double()}
-    keep = kept(TOKENS, side)
+    keep = kept(tokens, side)
     given = {"input_ids": texts(config, keep)}
     given |= {} if side is None else {"attention_mask": keep}
     if config.is_encoder_decoder:
@@ -90,6 +101,8 @@ def inputs(case: Case, side: str | None, seed: int = 0) -> dict[str, Tensor]:
         given |= {} if side is None else {"decoder_attention_mask": past}
     if "position_ids" in reads and side == "left":
         given |= {"position_ids": counted(keep)}
+    if "global_attention_mask" in reads:
+        given |= {"global_attention_mask": chosen(keep, side)}
     if "token_type_ids" in reads:
         given |= {"token_type_ids": torch.randint(0, getattr(config, "type_vocab_size", 2), keep.shape)}
     if "task_type_ids" in reads:

@@ -41,6 +41,7 @@ from bestiary.spec import (
     Tokens,
     Transformer,
     Window,
+    WindowedAttention,
     YarnScaling,
     check,
     flat,
@@ -213,6 +214,8 @@ NONSENSE = {
     "encoder.embed": (T5, SharedTokens(), "the encoder owns the table"),
     "decoder.stack.layers[0].attn.heads": (T5, 8, "must have as many heads each"),
     "embed.tasks": (SPECS["ernie"], 0, "embed: tasks is 0"),
+    "stack.layers[1].attn": (BERT, WindowedAttention(5, 2), "stack.layers[1].attn: 5 heads do not divide dim 24"),
+    "stack.position": (SPECS["longformer"], Alibi(), "stack: windowed attention has no scores of all pairs"),
     "embed.image": (SPECS["vit"], 13, "embed: patches of 4 pixels do not tile an image of 13"),
     "stack.layers": (BERT, (), "at least one layer"),
     "stack": (BERT, Stack((Repeat(BERT.stack.layers, 0),)), "times is 0"),
@@ -348,6 +351,7 @@ def test_the_flat_view_names_every_part(name: str) -> None:
     kinds = {RMSNorm if isinstance(node, RescaleNorm) else type(node) for _, node in walk(spec)}  # one formula
     words = {MLP: "@ W1", GLU: "@ Wgate", LayerNorm: "layer_norm(", RMSNorm: "rms_norm(", Rotary: "rotate(q"}
     words |= {T5Bias: "bucket(", CrossAttention: "memory @ Wk", Causal: "only the past", LMHead: "[B, T, 61]"}
+    words |= {WindowedAttention: "keys at most 256 away, and global ones"}
     words |= {Window: "keys less than 256 away", Patches: "patches(pixel_values)"}
     for kind, word in words.items():
         assert (word in code) == (kind in kinds), kind
@@ -375,6 +379,7 @@ def test_resize_sets_what_is_named() -> None:
     assert run_order(resize(SPECS["albert"], depth=7).stack) == (0,) * 7
     pattern = resize(SPECS["gpt3"], depth=5).at("stack.layers[*].attn.mask")
     assert [len(masks) for masks in pattern] == [1, 2, 1, 2, 1]
+    assert resize(SPECS["longformer"], length=128).at("stack.layers[*].attn.window") == (8,) * 3
     with refused("stack.layers[0].attn: 7 heads do not divide dim 24"):
         resize(BERT, heads=7)
 

@@ -13,6 +13,7 @@ from references import (
     more_encoders,
     pairs,
     recurrent,
+    sparse,
     t5s,
 )
 from references.row import Row
@@ -27,5 +28,6 @@ ROWS: tuple[Row, ...] = (
     *more_encoders.ROWS,
     *pairs.ROWS,
     *recurrent.ROWS,
+    *sparse.ROWS,
     *t5s.ROWS,
 )

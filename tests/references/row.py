@@ -29,12 +29,17 @@ class Row:
     reads: tuple[str, ...] = ()
     """What the class takes beside tokens: ``token_type_ids``; ``task_type_ids``; ``position_ids``, given where padding
     is on the left; ``target_mapping``, with ``perm_mask``; ``pixel_values``, instead of tokens."""
+    """What the class takes beside tokens: ``token_type_ids``; ``task_type_ids``; ``global_attention_mask``;
+    ``position_ids``, given where padding is on the left; ``pixel_values``, instead of tokens."""
     caches: bool = True
     """Whether the reference can keep keys and values."""
     steady: bool = True
     """Whether a token's keys stay the same as the sequence grows, so that a cache changes nothing."""
-    keys_turn: bool = False
-    """Whether something comes between a key's bias and the softmax, which else ignores what is added to all keys."""
+    trained_on: int = 11
+    """How many tokens gradients are compared on: those of some references are not a number where they pad inside."""
+    keys_turn: bool | None = False
+    """Whether something comes between a key's bias and the softmax, which else ignores what is added to all keys;
+    ``None`` when it is a rounding, which may show or not."""
 
     idle: tuple[str, ...] = ()
     """Parameters that what the row reads leaves without a gradient."""

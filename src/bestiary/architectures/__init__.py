@@ -7,7 +7,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.architectures import bart, bert, electra, ernie, gpt, heads, llama, megatron, t5, transformer, vit, xlnet
+from bestiary.architectures import (
+    bart,
+    bert,
+    electra,
+    ernie,
+    gpt,
+    heads,
+    llama,
+    longformer,
+    megatron,
+    t5,
+    transformer,
+    vit,
+    xlnet,
+)
 from bestiary.architectures.heads import Task
 from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import Model, check
@@ -52,6 +66,11 @@ _ELECTRA: dict[str, Task] = {
     "sequence-classification": electra.classify_first,
     **_ENCODER,
 }
+_LONGFORMER: dict[str, Task] = {
+    **_ROBERTA,
+    "sequence-classification": longformer.classify_global,
+    "question-answering": longformer.find_spans_global,
+}
 _ALBERT = {task: heads for task, heads in _BERT.items() if task != "next-sentence"}
 _DECODER: dict[str, Task] = {"base": heads.no_head, "sequence-classification": gpt.classify_last}
 _XLNET: dict[str, Task] = {
@@ -73,6 +92,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "electra_generator": Architecture(electra.electra_generator, "masked-lm", {"base": heads.no_head}),
     "albert": Architecture(bert.albert, "base", _ALBERT),
     "distilbert": Architecture(bert.distilbert, "base", _DISTILBERT),
+    "longformer": Architecture(longformer.longformer, "base", _LONGFORMER),
     "gpt": Architecture(gpt.gpt, "causal-lm", _DECODER),
     "gpt2": Architecture(gpt.gpt2, "causal-lm", _DECODER),
     "gpt3": Architecture(gpt.gpt3, "causal-lm", _DECODER),

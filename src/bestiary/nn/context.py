@@ -38,6 +38,9 @@ class Context:
     prefix: Tensor | None = None
     """Length of the prefix that prefix masks leave open, ``[B]``."""
 
+    everywhere: Tensor | None = None
+    """Which tokens are global to windowed attention, ``[B, T]`` bool; ``None`` when none is."""
+
     input_ids: Tensor | None = None
 
     table: Tensor | None = None

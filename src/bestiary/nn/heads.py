@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bestiary import spec
+from bestiary.errors import BestiaryError
 from bestiary.nn.activations import ACTIVATIONS
 from bestiary.nn.context import Context
 from bestiary.nn.norms import norm
@@ -41,6 +42,38 @@ class Pooler(nn.Module):
     def forward(self, x: Tensor, context: Context, output: Output) -> None:
         """Fill ``pooler_output``, ``[B, dim]``."""
         output.pooler_output = context.pooled = self.activation(self.dense(x[:, 0]))
+
+
+class FirstGlobal(nn.Module):
+    """Says before the body runs that the first token is global; answers nothing after it."""
+
+    def __init__(self, node: spec.FirstGlobal, model: spec.Model) -> None:
+        super().__init__()
+
+    def everywhere(self, context: Context) -> Tensor:
+        """Return which tokens are global, ``[1, T]`` bool."""
+        return torch.arange(context.queries, device=context.positions.device)[None] == 0
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill nothing."""
+
+
+class QuestionGlobal(FirstGlobal):
+    """Says that the tokens before the first separator are global."""
+
+    def __init__(self, node: spec.QuestionGlobal, model: spec.Model) -> None:
+        super().__init__(spec.FirstGlobal(), model)
+        self.separator = node.separator
+
+    def everywhere(self, context: Context) -> Tensor:
+        """Return which tokens are global, ``[B, T]`` bool."""
+        found = None if context.input_ids is None else context.input_ids == self.separator
+        if found is None or not bool(found.any(-1).all()):
+            raise BestiaryError(
+                f"the question ends at the token {self.separator}, which some text of the batch lacks: separate"
+                " question and text by it, or say by global_attention_mask which tokens are global"
+            )
+        return found.cumsum(-1) == 0
 
 
 class LMHead(nn.Module):
@@ -145,6 +178,8 @@ SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
 
 HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.Pooler: Pooler,
+    spec.FirstGlobal: FirstGlobal,
+    spec.QuestionGlobal: QuestionGlobal,
     spec.LMHead: LMHead,
     spec.Classifier: Classifier,
     spec.SentencePair: SentencePair,

@@ -13,7 +13,7 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
 from bestiary.nn.embeddings import Patches, SharedTokens, TaskTokens, Tokens
-from bestiary.nn.heads import HEADS
+from bestiary.nn.heads import HEADS, FirstGlobal
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
 
@@ -71,6 +71,7 @@ class TokenTransformer(Model):
         inputs_embeds: Tensor | None = None,
         past_key_values: Cache | None = None,
         prefix_length: Tensor | None = None,
+        global_attention_mask: Tensor | None = None,
         logits_to_keep: int = 0,
         task_type_ids: Tensor | None = None,
     ) -> Output:
@@ -78,7 +79,8 @@ class TokenTransformer(Model):
 
         ``input_ids``, ``token_type_ids``, ``task_type_ids`` and ``position_ids`` are ``[B, T]``;
         ``inputs_embeds`` ``[B, T, width]`` stands for the first. ``attention_mask`` is ones for real tokens, ``[B, T]``
-        or, with a cache, ``[B, K]``. ``prefix_length`` ``[B]`` is for prefix masks. A language model scores the last
+        or, with a cache, ``[B, K]``. ``prefix_length`` ``[B]`` is for prefix masks; ``global_attention_mask``
+        ``[B, T]``, ones for global tokens, is for windowed attention. A language model scores the last
         ``logits_to_keep`` tokens only, 0 for all. Raises ``BestiaryError`` when the input is longer than the model's
         positions.
         """
@@ -86,10 +88,18 @@ class TokenTransformer(Model):
             input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, self.embed.tokens.weight
         )
         context.prefix, context.logits_to_keep = prefix_length, logits_to_keep
+        context.everywhere = self.everywhere(context, global_attention_mask)
         x = self.embed(context, inputs_embeds, token_type_ids=token_type_ids, task_type_ids=task_type_ids)
         x = self.stack(x, context)
         advance(context)
         return self.answer(x, context, past_key_values=past_key_values)
+
+    def everywhere(self, context: Context, mask: Tensor | None) -> Tensor | None:
+        """Return which tokens are global: those that the input names, else those that a head does."""
+        if mask is not None:
+            return mask.bool()
+        heads = [head for head in self.heads.values() if isinstance(head, FirstGlobal)]
+        return heads[0].everywhere(context) if heads else None
 
 
 class PatchTransformer(Model):

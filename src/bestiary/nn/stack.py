@@ -16,6 +16,7 @@ from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
 from bestiary.nn.recurrence import RelativeAttention, TwoStreamAttention, recall
 from bestiary.nn.scores import score_position
+from bestiary.nn.windowed import WindowedAttention
 from bestiary.spec import branch_names, own_layers, run_order
 
 
@@ -51,6 +52,7 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.CrossAttention: CrossAttention,
     spec.RelativeAttention: RelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,
+    spec.WindowedAttention: WindowedAttention,
     spec.MLP: MLP,
     spec.GLU: GLU,
     spec.Normed: Normed,

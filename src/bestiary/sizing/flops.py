@@ -25,6 +25,7 @@ from bestiary.spec import (
     Classifier,
     CrossAttention,
     EncoderDecoder,
+    FirstGlobal,
     LMHead,
     Model,
     Named,
@@ -33,6 +34,7 @@ from bestiary.spec import (
     Parallel,
     Patches,
     Pooler,
+    QuestionGlobal,
     RelativeAttention,
     ReplacedTokens,
     SentencePair,
@@ -44,6 +46,8 @@ from bestiary.spec import (
     Tokens,
     Transformer,
     TwoStreamAttention,
+    Window,
+    WindowedAttention,
     ZeroMemory,
     branch_names,
 )
@@ -172,6 +176,13 @@ def _cross_attention(node: CrossAttention, run: _Pass) -> int:
     return 2 * (asked + read) + 4 * linear["q"].outputs * run.tokens * run.source
 
 
+def _windowed_attention(node: WindowedAttention, run: _Pass) -> int:
+    # Global tokens are the input's, not the model's: counted as none. Each one costs a pass over the tokens more.
+    linear = maps(node, run.model)
+    each = sum(linear[name].weights for name in ("q", "k", "v", "o"))
+    return 2 * run.tokens * each + 4 * linear["q"].outputs * pairs((Window(node.window + 1),), run.tokens)
+
+
 def _normed(node: Normed, run: _Pass) -> int:
     return _cost(node.op, run)
 
@@ -198,11 +209,14 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     CrossAttention: _cross_attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
+    WindowedAttention: _windowed_attention,
     MLP: _each,
     GLU: _each,
     Normed: _normed,
     Parallel: _parallel,
     Pooler: _once,
+    FirstGlobal: _once,
+    QuestionGlobal: _once,
     LMHead: _each,
     Classifier: _classifier,
     SentencePair: _once,

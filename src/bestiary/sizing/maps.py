@@ -11,11 +11,13 @@ from bestiary.spec import (
     Attention,
     Classifier,
     CrossAttention,
+    FirstGlobal,
     LMHead,
     Model,
     Node,
     Patches,
     Pooler,
+    QuestionGlobal,
     RelativeAttention,
     ReplacedTokens,
     SentencePair,
@@ -25,6 +27,7 @@ from bestiary.spec import (
     TaskTokens,
     Tokens,
     TwoStreamAttention,
+    WindowedAttention,
     vocabulary,
 )
 
@@ -72,6 +75,11 @@ def _relative(node: RelativeAttention | TwoStreamAttention, model: Model) -> Map
     return {**linear, "r": Linear(model.dim, linear["q"].outputs, False)}
 
 
+def _windowed_attention(node: WindowedAttention, model: Model) -> Maps:
+    square = Linear(model.dim, model.dim)
+    return dict.fromkeys(("q", "k", "v", "o", "q_global", "k_global", "v_global"), square)
+
+
 def _mlp(node: MLP, model: Model) -> Maps:
     return {"up": Linear(model.dim, node.hidden, node.bias), "down": Linear(node.hidden, model.dim, node.bias)}
 
@@ -106,12 +114,15 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     CrossAttention: _attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
+    WindowedAttention: _windowed_attention,
     MLP: _mlp,
     GLU: _glu,
     Tokens: _tokens,
     TaskTokens: _tokens,
     Targeted: lambda node, model: _tokens(node.tokens, model),
     SharedTokens: lambda node, model: {},
+    FirstGlobal: lambda node, model: {},
+    QuestionGlobal: lambda node, model: {},
     Patches: _patches,
     Pooler: lambda node, model: {"dense": Linear(model.dim, model.dim)},
     LMHead: _lm_head,

@@ -10,12 +10,23 @@ from bestiary.spec.check import check
 from bestiary.spec.edit import children, swap, walk
 from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, TaskTokens, Tokens
 from bestiary.spec.flat import flat
-from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, ReplacedTokens, SentencePair, Spans, Transform
+from bestiary.spec.heads import (
+    Classifier,
+    FirstGlobal,
+    Head,
+    LMHead,
+    Pooler,
+    QuestionGlobal,
+    ReplacedTokens,
+    SentencePair,
+    Spans,
+    Transform,
+)
 from bestiary.spec.masks import Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
 from bestiary.spec.node import Named, Node
 from bestiary.spec.norms import LayerNorm, Norm, RescaleNorm, RMSNorm
-from bestiary.spec.ops import GLU, MLP, Activation, Attention, CrossAttention, Normed, Op, Parallel
+from bestiary.spec.ops import GLU, MLP, Activation, Attention, CrossAttention, Normed, Op, Parallel, WindowedAttention
 from bestiary.spec.positions import (
     Alibi,
     DynamicScaling,
@@ -63,6 +74,7 @@ __all__ = [
     "Embedding",
     "EmbeddingPosition",
     "EncoderDecoder",
+    "FirstGlobal",
     "Head",
     "LMHead",
     "Layer",
@@ -86,6 +98,7 @@ __all__ = [
     "Placement",
     "Pooler",
     "Prefix",
+    "QuestionGlobal",
     "RMSNorm",
     "RampScaling",
     "Recurrence",
@@ -113,6 +126,7 @@ __all__ = [
     "Transformer",
     "TwoStreamAttention",
     "Window",
+    "WindowedAttention",
     "YarnScaling",
     "ZeroMemory",
     "branch_names",

@@ -14,7 +14,7 @@ from bestiary.spec.fields import hints, misfit
 from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.node import Node
-from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel
+from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel, WindowedAttention
 from bestiary.spec.positions import LearnedGrid, Rotary, T5Bias
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
@@ -24,7 +24,7 @@ Checked = TypeVar("Checked", bound=Model)
 MAX_DEPTH = 10_000
 """No published model comes near; a corrupt config that asks for a billion layers must not be obeyed."""
 MAX_SIZE = 2**31
-_ZERO_ALLOWED = {"types", "offset", "extra", "pad"}
+_ZERO_ALLOWED = {"types", "offset", "extra", "pad", "separator"}
 _SHOWN = 6
 _TAKEN = {"type", "half", "float", "double", "train", "eval", "apply", "to", "name", "keys", "items", "values", "pop"}
 """Names that a module's own methods have: a head of that name could not be stored."""
@@ -128,6 +128,11 @@ def _relative(node: RelativeAttention | TwoStreamAttention, spec: Model) -> Iter
         yield f"distances become pairs of a sine and a cosine, but dim is {spec.dim}, which is odd"
 
 
+def _windowed_attention(node: WindowedAttention, spec: Model) -> Iterator[str]:
+    if spec.dim % node.heads:
+        yield f"{node.heads} heads do not divide dim {spec.dim}"
+
+
 def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
     one_side = node.buckets // (2 if node.bidirectional else 1)
     if one_side < 2 or node.buckets % 2 or node.distance <= one_side // 2:
@@ -142,6 +147,8 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
     elif not node.layers or not all(repeat.layers for repeat in repeats):
         yield "a stack, and what it repeats, needs at least one layer"
     elif node.position is not None:
+        if any(isinstance(part, WindowedAttention) for _, part in walk(own_layers(node))):
+            yield "windowed attention has no scores of all pairs that a stack's position could be added to"
         heads = {part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)}
         if len(heads) > 1:
             yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"
@@ -225,6 +232,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     CrossAttention: _attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
+    WindowedAttention: _windowed_attention,
     T5Bias: _t5_bias,
     Stack: _stack,
     Parallel: _parallel,

@@ -8,11 +8,21 @@ from typing import Any, cast
 from bestiary.spec.edit import swap
 from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, TaskTokens, Tokens
 from bestiary.spec.fold import fold
-from bestiary.spec.heads import Classifier, Head, LMHead, Pooler, ReplacedTokens, SentencePair, Transform
+from bestiary.spec.heads import (
+    Classifier,
+    FirstGlobal,
+    Head,
+    LMHead,
+    Pooler,
+    QuestionGlobal,
+    ReplacedTokens,
+    SentencePair,
+    Transform,
+)
 from bestiary.spec.masks import Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
 from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm
-from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel
+from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel, WindowedAttention
 from bestiary.spec.positions import (
     Alibi,
     EmbeddingPosition,
@@ -151,6 +161,12 @@ def _op(op: Op, x: str, dim: int) -> Generator[Line, None, str]:
         return (yield from _attention(op, x, dim))
     if isinstance(op, Recurrent):
         return (yield from _recurrent(op, x, dim))
+    if isinstance(op, WindowedAttention):
+        yield f"q, k, v = {x} @ Wq + bq, {x} @ Wk + bk, {x} @ Wv + bv", f"{op.heads} heads of {dim // op.heads}"
+        scale = (dim // op.heads) ** -0.5
+        yield f"a = softmax(q @ k.T * {scale:.4g}) @ v", f"keys at most {op.window} away, and global ones"
+        yield "a[global] = the same with Wq_global, Wk_global, Wv_global", "global tokens see every token"
+        return "a @ Wo + bo"
     if isinstance(op, MLP):
         b1, b2 = (" + b1", " + b2") if op.bias else ("", "")
         yield f"m = {op.activation}({x} @ W1{b1})", f"{dim} -> {op.hidden}"
@@ -241,6 +257,10 @@ def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
     elif isinstance(head, ReplacedTokens):
         yield f"h = {head.activation}(x @ W + b)", ""
         yield "logits = h @ w + b", f"head {name}: [B, T]"
+    elif isinstance(head, FirstGlobal):
+        yield "# the first token is global unless the input says which are", f"head {name}"
+    elif isinstance(head, QuestionGlobal):
+        yield f"# tokens before the first {head.separator} are global unless the input says which are", f"head {name}"
     elif isinstance(head, SentencePair):
         yield "seq_relationship_logits = pooler_output @ W + b", f"head {name}"
     else:

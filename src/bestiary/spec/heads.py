@@ -36,6 +36,21 @@ class Pooler(Head):
 
 
 @dataclass(frozen=True)
+class FirstGlobal(Head):
+    """Answers nothing: where the input does not say which tokens are global, the first is (Beltagy et al. 2020)."""
+
+
+@dataclass(frozen=True)
+class QuestionGlobal(Head):
+    """Answers nothing: where the input does not say which tokens are global, those before the first ``separator`` are.
+
+    They are the question, and the text that holds its answer follows (Beltagy et al. 2020, appendix B).
+    """
+
+    separator: int
+
+
+@dataclass(frozen=True)
 class LMHead(Head):
     """A score for each token of the vocabulary.
 

@@ -55,6 +55,22 @@ class CrossAttention(Op):
 
 
 @dataclass(frozen=True)
+class WindowedAttention(Op):
+    """Self-attention in a band, and from and to a few global tokens (Longformer; Beltagy et al. 2020, section 3).
+
+    A query sees keys up to ``window`` positions away on either side, and the global tokens. These see every token,
+    through queries, keys and values of their own. Which tokens are global is the input's to say, none of them
+    unless it does. Time and memory grow linearly with the tokens.
+    """
+
+    slot: ClassVar[str] = "attn"
+
+    heads: int
+    window: int
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
 class MLP(Op):
     """Two linear maps with a nonlinearity between them; ``dropout`` acts on the hidden units."""
 

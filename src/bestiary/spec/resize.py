@@ -10,7 +10,7 @@ from bestiary.spec.edit import swap, walk
 from bestiary.spec.embeddings import Patches, Tokens
 from bestiary.spec.masks import Window
 from bestiary.spec.models import Model
-from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention
+from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, WindowedAttention
 from bestiary.spec.positions import Learned, LearnedAfterPadding
 from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
 from bestiary.spec.stacks import Repeat, Stack
@@ -26,6 +26,8 @@ class _Sizes:
     hidden: int | None
     vocab: int | None
     length: int | None
+    stretch: float = 1.0
+    """The new length over the old one, which the windows of long models follow."""
 
 
 def resize(
@@ -43,8 +45,14 @@ def resize(
     ``depth`` counts the layers run in each stack: the pattern of the layers is kept, repeated or cut. ``length`` sets
     learned positions. Explicit head widths, grouped key-value heads, MLP and embedding widths scale with ``dim`` (and
     ``heads``); memories take ``length``. Raises ``BestiaryError`` with the path when the sizes do not go together.
+    learned positions, and windowed attention scales its window with it. Explicit head widths, grouped key-value heads,
+    MLP and embedding widths scale with ``dim`` (and ``heads``). Raises ``BestiaryError`` with the path when the sizes
+    do not go together.
     """
-    sizes = _Sizes(dim or spec.dim, depth, heads, hidden, vocab, length)
+    lengths = (node.length for _, node in walk(spec) if isinstance(node, Learned | LearnedAfterPadding))
+    old_length = next(lengths, None)
+    stretch = length / old_length if length and old_length else 1.0
+    sizes = _Sizes(dim or spec.dim, depth, heads, hidden, vocab, length, stretch)
     old = spec.dim
     resized: Any = swap(spec, Stack, lambda node: _stack(node, sizes, old))
     resized = swap(resized, Tokens, lambda node: _tokens(node, sizes, old))
@@ -85,6 +93,7 @@ def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:
         stack = stack.replace(layers=_layers(stack, sizes.depth))
     for kind in (Attention, CrossAttention, RelativeAttention, TwoStreamAttention):
         stack = swap(stack, kind, lambda node: _attention(node, sizes, old))
+    stack = swap(stack, WindowedAttention, lambda node: _windowed(node, sizes))
     for kind in (MLP, GLU):
         stack = swap(stack, kind, lambda node: node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim)))
     return stack
@@ -106,6 +115,10 @@ def _remembering(node: Any, length: int | None) -> Any:
         return node
     mask = tuple(Window(length) if part == Window(memory.length) else part for part in node.mask)
     return node.replace(memory=memory.replace(length=length), mask=mask)
+
+
+def _windowed(node: WindowedAttention, sizes: _Sizes) -> WindowedAttention:
+    return node.replace(heads=sizes.heads or node.heads, window=max(1, round(node.window * sizes.stretch)))
 
 
 def _layers(stack: Stack, depth: int) -> tuple[Any, ...]:
