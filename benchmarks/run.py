@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import load
+import sparse
 import startup
 
 
@@ -11,6 +12,8 @@ def main() -> None:
     startup.main()
     print()
     load.main()
+    print()
+    sparse.main()
 
 
 if __name__ == "__main__":

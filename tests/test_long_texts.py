@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import torch
 import transformers
 from comparison import FIELDS, apart
 from torch import Tensor
+from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
 
 from bestiary.errors import BestiaryError
+from bestiary.nn.blocks import drawn_blocks
+from bestiary.spec import BlockSparse
 from bestiary.weights.load import load_weights
 from bestiary.weights.translate import understand
 
@@ -81,3 +85,92 @@ def test_windows_that_are_not_even_are_refused() -> None:
         config = longformer().to_dict() | {"attention_window": given, "architectures": ["LongformerModel"]}
         with pytest.raises(BestiaryError, match=message):
             understand(config, "config.json")
+
+
+# --- Blocks --------------------------------------------------------------------------------------------------------
+
+
+def big_bird(**changes: Any) -> Any:
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 31}
+    rest = {"vocab_size": 101, "max_position_embeddings": 304, "pad_token_id": 0, "block_size": 4}
+    off = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return transformers.BigBirdConfig(**sizes | rest | off | changes)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("tokens", "random"), [(44, 3), (45, 3), (301, 3), (75, 1), (75, 5)])
+@torch.no_grad()
+def test_blocks_agree(tokens: int, random: int, training: bool, tmp_path: Path) -> None:
+    reference, model = both("BigBirdModel", big_bird(num_random_blocks=random), tmp_path)
+    reference.train(training)
+    model.train(training)
+    for side in (None, "right", "left"):
+        ids = torch.randint(3, 101, (3, tokens))
+        lengths = torch.tensor([[tokens], [tokens // 2], [5]])
+        place = torch.arange(tokens)
+        keep = (place < lengths if side == "right" else place >= tokens - lengths).long()
+        given = {"input_ids": ids} if side is None else {"input_ids": ids, "attention_mask": keep}
+        assert far(reference(**given), model(**given), None if side is None else keep.bool()) < EXACT
+
+
+@torch.no_grad()
+def test_blocks_of_a_published_length_agree(tmp_path: Path) -> None:
+    config = big_bird(block_size=64, max_position_embeddings=4096, num_hidden_layers=1)
+    reference, model = (part.train() for part in both("BigBirdModel", config, tmp_path))
+    ids = torch.randint(3, 101, (1, 1000))  # padded inside to 1024
+    assert far(reference(ids), model(ids)) < EXACT
+
+
+@pytest.mark.parametrize("depth", [0, 1, 11])
+@pytest.mark.parametrize("heads", [1, 12])
+@pytest.mark.parametrize(
+    ("tokens", "block", "random", "length"),
+    [
+        *[(tokens, 64, 3, 4096) for tokens in (832, 1024, 2048, 3072, 4096)],
+        *[(1024, 16, 2, 1024), (3072, 128, 1, 3072), (4096, 32, 5, 4096), (40, 2, 1, 512)],
+    ],
+)
+def test_random_blocks_are_drawn_as_the_reference_draws(
+    tokens: int, block: int, random: int, length: int, heads: int, depth: int
+) -> None:
+    config = big_bird(block_size=block, num_random_blocks=random, max_position_embeddings=length)
+    theirs: Any = BigBirdBlockSparseAttention(config, seed=depth).train()
+    numpy.random.seed(depth)
+    if tokens in (1024, 3072, 4096):
+        drawn = [
+            theirs._bigbird_block_rand_mask(length, length, block, block, random, last_idx=1024)[: tokens // block - 2]
+            for _ in range(heads)
+        ]
+    else:
+        plan, numbers = theirs._get_rand_attn_plan(tokens, block, random)
+        drawn = theirs._bigbird_block_rand_mask_with_head(tokens, tokens, block, block, heads, plan, numbers)
+    ours = drawn_blocks(BlockSparse(block, random, length), tokens // block, heads, depth)
+    assert ours.tolist() == numpy.stack(drawn).tolist()
+
+
+@torch.no_grad()
+def test_a_question_is_told_by_its_separator_as_the_reference_does(tmp_path: Path) -> None:
+    reference, model = both("BigBirdForQuestionAnswering", big_bird(sep_token_id=66), tmp_path)
+    ids = torch.randint(3, 66, (3, 60))
+    ids[0, 4] = ids[1, 6] = ids[0, 9] = 66  # and one text without any
+    assert far(reference(ids), model(ids)) < EXACT
+    types = torch.randint(0, 2, (3, 60))
+    assert far(reference(ids, token_type_ids=types), model(ids, token_type_ids=types)) < EXACT
+
+
+# --- Local layers --------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_local_layers_agree(dtype: torch.dtype, tmp_path: Path) -> None:
+    sizes = {"hidden_size": 24, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 31}
+    rest = {"vocab_size": 101, "pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "local_attention": 16}
+    config = transformers.ModernBertConfig(**sizes | rest | {"bos_token_id": 1, "eos_token_id": 2})
+    reference, model = (part.to(dtype) for part in both("ModernBertModel", config, tmp_path))
+    ids = torch.randint(3, 101, (3, 300))
+    keep = (torch.arange(300) < torch.tensor([[300], [150], [5]])).long()
+    # In half precision both round, and not in the same order: the bound is a few roundings of numbers around 1.
+    bound = EXACT if dtype == torch.float64 else 0.06
+    assert far(reference(ids), model(ids)) < bound
+    assert far(reference(ids, keep), model(ids, keep), keep.bool()) < bound

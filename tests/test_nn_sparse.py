@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from bestiary.architectures import make, with_task
 from bestiary.errors import BestiaryError
 from bestiary.nn import Context, build
+from bestiary.nn.attention import Attention
 from bestiary.nn.bands import chunks, columns, neighbors, rows, windows
+from bestiary.nn.blocks import drawn_blocks
+from bestiary.nn.sparse import BandedAttention, self_attention
 from bestiary.nn.windowed import WindowedAttention
+from bestiary.spec import Alibi, BlockSparse, Rotary, Window
+from bestiary.spec import Attention as AttentionNode
 from bestiary.spec import WindowedAttention as WindowedNode
 
 FLOAT32 = 1e-6
@@ -120,3 +127,115 @@ def test_padding_without_any_real_neighbor_gives_no_nan() -> None:
     keep = (torch.arange(20) < torch.tensor([[20], [5]])).long()
     model(ids, keep).logits.sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+# --- Bands of ordinary attention -----------------------------------------------------------------------------------
+
+SPARSE: dict[str, AttentionNode] = {
+    "window": AttentionNode(4, mask=(Window(5),)),
+    "window of one": AttentionNode(4, mask=(Window(1),)),
+    "turned and grouped window": AttentionNode(4, 2, position=Rotary(), mask=(Window(3),), bias="", scale=0.3),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+@pytest.mark.parametrize("tokens", [3, 13, 40])
+@pytest.mark.parametrize("padded", [False, True])
+def test_bands_equal_dense_attention_behind_the_mask(name: str, tokens: int, padded: bool) -> None:
+    node = SPARSE[name]
+    sparse = self_attention(node, 16).double()
+    dense = Attention(node, 16).double()
+    dense.load_state_dict(sparse.state_dict())
+    keep = (torch.arange(tokens) < torch.tensor([[tokens], [tokens // 2 + 1]])) if padded else None
+    x = torch.randn(2, tokens, 16).double()
+    found, expected = (part(x, context(tokens, keep=keep)) for part in (sparse, dense))
+    assert type(sparse) is BandedAttention
+    assert apart(found, expected) < 1e-12
+
+
+def test_a_band_with_a_position_on_the_scores_or_a_cache_is_dense() -> None:
+    sparse = self_attention(AttentionNode(4, mask=(Window(3),), position=Alibi()), 16).double()
+    dense = Attention(AttentionNode(4, mask=(Window(3),), position=Alibi()), 16).double()
+    dense.load_state_dict(sparse.state_dict())
+    x = torch.randn(2, 30, 16).double()
+    assert torch.equal(sparse(x, context(30)), dense(x, context(30)))
+
+
+# --- Blocks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("kv_heads", [None, 2])
+@pytest.mark.parametrize("tokens", [16, 57, 60])
+def test_blocks_agree_with_loops(tokens: int, training: bool, kv_heads: int | None) -> None:
+    # Zaheer et al. 2020, section 2: global blocks see all and are seen by all, others see their neighbors and some
+    # random blocks. A block that is drawn twice, or drawn beside being seen anyway, counts so often.
+    node = BlockSparse(3, 1, 90)
+    attention = self_attention(AttentionNode(4, kv_heads, mask=(node,)), 8).double().train(training)
+    x = torch.randn(2, tokens, 8).double()
+    found = attention(x, context(tokens, depth=7))
+    number = -(-tokens // 3)
+    drawn = drawn_blocks(node, number, 4, 7) if training else torch.zeros(4, number - 2, 1)
+    q, k, v = (project(x) for project in (attention.q, attention.k, attention.v))
+    for query in range(0, tokens, 5):
+        block, mixed = query // 3, []
+        for head in range(4):
+            blocks = list(range(number))
+            if tokens > 21 and 0 < block < number - 1:
+                blocks = [*{0, block - 1, block, block + 1, number - 1}, *drawn[head, block - 1].int().tolist()]
+            keys = [key for other in blocks for key in range(3 * other, min(3 * other + 3, tokens))]
+            own, shared = slice(2 * head, 2 * head + 2), head * (kv_heads or 4) // 4
+            theirs = slice(2 * shared, 2 * shared + 2)
+            weights = ((k[0, keys, theirs] @ q[0, query, own]) * 2**-0.5).softmax(0)
+            mixed.append(weights @ v[0, keys, theirs])
+        assert apart(found[0, query], attention.o(torch.cat(mixed))) < 1e-12
+
+
+def test_blocks_that_cannot_be_drawn_are_refused() -> None:
+    with pytest.raises(BestiaryError, match="3 random blocks cannot be drawn"):
+        drawn_blocks(BlockSparse(256, 3, 4096), 4, 1, 0)
+
+
+# --- What it is for: nothing grows with the square of the tokens ---------------------------------------------------
+
+
+class Sizes(TorchDispatchMode):
+    """Watch every tensor that an operation gives: the largest, and how many numbers all hold together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.largest = self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(given):
+            if isinstance(tensor, Tensor):
+                stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+                self.largest, self.total = max(self.largest, stored), self.total + stored
+        return given
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "longformer": {"window": 32, "length": 8192},
+    "big_bird": {"block": 16, "length": 8192},
+    "modernbert": {"window": 32, "local": (True, True)},
+}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_no_tensor_grows_with_the_square(name: str, training: bool) -> None:
+    model = build(make(name, dim=16, depth=2, heads=2, hidden=32, vocab=20, **MODELS[name]), seed=0).train(training)
+    sizes = []
+    for tokens in (2048, 8192):
+        ids = torch.randint(5, 20, (1, tokens))
+        given = {"global_attention_mask": (torch.arange(tokens) < 8).long()[None]} if name == "longformer" else {}
+        keep = (torch.arange(tokens) < tokens - 9).long()[None]
+        with Sizes() as seen:
+            output = model(ids, attention_mask=keep, **given)
+            if training:
+                output.last_hidden_state.sum().backward()
+        sizes.append((seen.largest, seen.total))
+    assert sizes[1][0] < 8192**2 / 4
+    assert sizes[1][0] <= 4.1 * sizes[0][0]
+    assert sizes[1][1] <= 4.1 * sizes[0][1]

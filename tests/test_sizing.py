@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bestiary import nn, spec
 from bestiary.architectures import ARCHITECTURES, make, with_task
 from bestiary.errors import BestiaryError
+from bestiary.nn.blocks import own_blocks
 from bestiary.nn.context import Context
 from bestiary.nn.masks import self_mask
 from bestiary.sizing import GPU_MEMORY, PRECISIONS, cache_bytes, count, fits, flops, memory, weight_bytes
@@ -117,6 +118,12 @@ BUILT: dict[str, Model] = {
     "electra_generator": make("electra_generator", dim=32, depth=2, heads=8, hidden=48, vocab=50, divisor=2),
     **{f"longformer for {task}": with_task(make("longformer", **SMALL, window=4), "longformer", task) for task in (
         "base", "sequence-classification", "question-answering")},
+    **{f"big_bird for {task}": with_task(make("big_bird", **SMALL, block=2, length=64), "big_bird", task) for task in (
+        "base", "sequence-classification", "question-answering")},
+    **{f"modernbert for {task}": with_task(make("modernbert", **SMALL), "modernbert", task) for task in (
+        "masked-lm", "sequence-classification", "question-answering")},
+    "modernbert with biases": make(
+        "modernbert", **SMALL, norm_bias=True, head_bias=True, attention_bias=True, mlp_bias=True, tied=False),
     "albert": with_task(make("albert", **SMALL, width=4), "albert", "masked-lm"),
     "albert of two groups": make("albert", **SMALL, width=4, groups=2),
     "gpt": make("gpt", **SMALL),
@@ -331,6 +338,26 @@ def test_shared_layers_cost_as_often_as_they_run() -> None:
 def test_pairs_are_those_of_the_mask(masks: tuple[spec.Mask, ...], tokens: int) -> None:
     seen = self_mask(masks, Context(torch.arange(tokens)[None], tokens))
     assert pairs(masks, tokens) == (tokens**2 if seen is None else int(seen.expand(1, 1, tokens, tokens).sum()))
+
+
+@pytest.mark.parametrize("tokens", [1, 27, 28, 29, 33, 64])
+@pytest.mark.parametrize("random", [0, 1, 2])
+def test_pairs_of_blocks_are_those_that_are_read(tokens: int, random: int) -> None:
+    mask, expected = spec.BlockSparse(3, random, 64), tokens**2
+    if tokens > (5 + 2 * random) * 3:
+        number = -(-tokens // 3)
+        index, once = own_blocks(number, torch.device("cpu"))
+        sizes = torch.full((number,), 3)
+        sizes[-1] = tokens - 3 * (number - 1)
+        inner = 3 * int((sizes[index] * once).sum() + 3 * random * (number - 2))
+        expected = tokens * int(sizes[0] + sizes[-1]) + inner
+    assert pairs((mask,), tokens) == expected
+
+
+def test_operations_and_pairs_of_sparse_attention_are_linear() -> None:
+    sizes = {"dim": 16, "depth": 2, "heads": 2, "hidden": 32, "vocab": 20}
+    for model in (make("big_bird", **sizes, length=65536), make("modernbert", **sizes, local=(True, True))):
+        assert flops(model, 65536).sequence < 4.2 * flops(model, 16384).sequence
 
 
 def test_blocks_are_those_of_gguf() -> None:

@@ -20,6 +20,7 @@ from bestiary.spec import (
     MLP,
     Alibi,
     Attention,
+    BlockSparse,
     Causal,
     CrossAttention,
     LayerNorm,
@@ -34,6 +35,7 @@ from bestiary.spec import (
     Residual,
     RMSNorm,
     Rotary,
+    RoundedRotary,
     SharedTokens,
     Sinusoidal,
     Stack,
@@ -215,7 +217,8 @@ NONSENSE = {
     "decoder.stack.layers[0].attn.heads": (T5, 8, "must have as many heads each"),
     "embed.tasks": (SPECS["ernie"], 0, "embed: tasks is 0"),
     "stack.layers[1].attn": (BERT, WindowedAttention(5, 2), "stack.layers[1].attn: 5 heads do not divide dim 24"),
-    "stack.position": (SPECS["longformer"], Alibi(), "stack: windowed attention has no scores of all pairs"),
+    "stack.position": (SPECS["longformer"], Alibi(), "stack: sparse attention has no scores of all pairs"),
+    "stack.layers[0].attn.mask": (BERT, (BlockSparse(), Window(9)), "stack.layers[0].attn: a block-sparse mask stands"),
     "embed.image": (SPECS["vit"], 13, "embed: patches of 4 pixels do not tile an image of 13"),
     "stack.layers": (BERT, (), "at least one layer"),
     "stack": (BERT, Stack((Repeat(BERT.stack.layers, 0),)), "times is 0"),
@@ -348,11 +351,13 @@ def test_the_flat_view_names_every_part(name: str) -> None:
     code = flat(spec)
     assert code.startswith("def forward(")
     assert max(map(len, code.splitlines())) < 140
-    kinds = {RMSNorm if isinstance(node, RescaleNorm) else type(node) for _, node in walk(spec)}  # one formula
+    same: dict[type, type] = {RescaleNorm: RMSNorm, RoundedRotary: Rotary}  # one formula
+    kinds = {same.get(type(node), type(node)) for _, node in walk(spec)}
     words = {MLP: "@ W1", GLU: "@ Wgate", LayerNorm: "layer_norm(", RMSNorm: "rms_norm(", Rotary: "rotate(q"}
     words |= {T5Bias: "bucket(", CrossAttention: "memory @ Wk", Causal: "only the past", LMHead: "[B, T, 61]"}
+    words |= {BlockSparse: "blocks of 64: first, last, 3 around, 3 random"}
     words |= {WindowedAttention: "keys at most 256 away, and global ones"}
-    words |= {Window: "keys less than 256 away", Patches: "patches(pixel_values)"}
+    words |= {Window: "keys less than ", Patches: "patches(pixel_values)"}
     for kind, word in words.items():
         assert (word in code) == (kind in kinds), kind
     assert ("with the same weights" in code) == (name == "albert")
@@ -380,6 +385,7 @@ def test_resize_sets_what_is_named() -> None:
     pattern = resize(SPECS["gpt3"], depth=5).at("stack.layers[*].attn.mask")
     assert [len(masks) for masks in pattern] == [1, 2, 1, 2, 1]
     assert resize(SPECS["longformer"], length=128).at("stack.layers[*].attn.window") == (8,) * 3
+    assert resize(SPECS["big_bird"], length=128).at("stack.layers[2].attn.mask") == (BlockSparse(2, 3, 128),)
     with refused("stack.layers[0].attn: 7 heads do not divide dim 24"):
         resize(BERT, heads=7)
 

@@ -10,6 +10,7 @@ from typing import Any
 from bestiary.architectures import (
     bart,
     bert,
+    big_bird,
     electra,
     ernie,
     gpt,
@@ -17,6 +18,7 @@ from bestiary.architectures import (
     llama,
     longformer,
     megatron,
+    modernbert,
     t5,
     transformer,
     vit,
@@ -71,6 +73,20 @@ _LONGFORMER: dict[str, Task] = {
     "sequence-classification": longformer.classify_global,
     "question-answering": longformer.find_spans_global,
 }
+_BIG_BIRD: dict[str, Task] = {
+    "masked-lm": big_bird.fill_in,
+    "pretraining": bert.pretraining,
+    "sequence-classification": big_bird.classify_beside_pooler,
+    "token-classification": big_bird.tag_beside_pooler,
+    "question-answering": big_bird.find_spans,
+}
+_MODERNBERT: dict[str, Task] = {
+    "base": heads.no_head,
+    "sequence-classification": modernbert.classify_mean,
+    "token-classification": modernbert.tag_tokens,
+    "question-answering": modernbert.find_spans,
+}
+_MODERNBERT_FIRST = _MODERNBERT | {"sequence-classification": modernbert.classify_first}
 _ALBERT = {task: heads for task, heads in _BERT.items() if task != "next-sentence"}
 _DECODER: dict[str, Task] = {"base": heads.no_head, "sequence-classification": gpt.classify_last}
 _XLNET: dict[str, Task] = {
@@ -93,6 +109,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "albert": Architecture(bert.albert, "base", _ALBERT),
     "distilbert": Architecture(bert.distilbert, "base", _DISTILBERT),
     "longformer": Architecture(longformer.longformer, "base", _LONGFORMER),
+    "big_bird": Architecture(big_bird.big_bird, "base", _BIG_BIRD),
+    "modernbert": Architecture(modernbert.modernbert, "masked-lm", _MODERNBERT),
+    "modernbert_first": Architecture(modernbert.modernbert, "masked-lm", _MODERNBERT_FIRST),
     "gpt": Architecture(gpt.gpt, "causal-lm", _DECODER),
     "gpt2": Architecture(gpt.gpt2, "causal-lm", _DECODER),
     "gpt3": Architecture(gpt.gpt3, "causal-lm", _DECODER),
@@ -108,7 +127,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
 }
 
-_MAY_BE_ZERO = {"types", "pad"}
+_MAY_BE_ZERO = {"types", "pad", "random"}
 
 
 def make(name: str, **arguments: Any) -> Model:

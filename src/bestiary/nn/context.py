@@ -41,6 +41,9 @@ class Context:
     everywhere: Tensor | None = None
     """Which tokens are global to windowed attention, ``[B, T]`` bool; ``None`` when none is."""
 
+    segments: Tensor | None = None
+    """The segment of each token, ``[B, T]``, where a head tells it by the input; ``None`` for segment 0."""
+
     input_ids: Tensor | None = None
 
     table: Tensor | None = None

@@ -22,7 +22,7 @@ class Transform(nn.Module):
 
     def __init__(self, node: spec.Transform, dim: int, width: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(dim, width)
+        self.dense = nn.Linear(dim, width, bias=node.bias)
         self.activation, self.dropout = ACTIVATIONS[node.activation], node.dropout
         self.norm = None if node.norm is None else norm(node.norm, width)
 
@@ -44,36 +44,50 @@ class Pooler(nn.Module):
         output.pooler_output = context.pooled = self.activation(self.dense(x[:, 0]))
 
 
-class FirstGlobal(nn.Module):
-    """Says before the body runs that the first token is global; answers nothing after it."""
+class Prepares(nn.Module):
+    """A head that tells something by the input before the body runs, where the input does not say it."""
+
+    def prepare(self, context: Context) -> None:
+        """Fill what is missing in the context."""
+        raise NotImplementedError
+
+
+class FirstGlobal(Prepares):
+    """The first token is global."""
 
     def __init__(self, node: spec.FirstGlobal, model: spec.Model) -> None:
         super().__init__()
 
-    def everywhere(self, context: Context) -> Tensor:
-        """Return which tokens are global, ``[1, T]`` bool."""
-        return torch.arange(context.queries, device=context.positions.device)[None] == 0
+    def prepare(self, context: Context) -> None:
+        """Fill ``everywhere``, ``[1, T]``."""
+        if context.everywhere is None:
+            context.everywhere = torch.arange(context.queries, device=context.positions.device)[None] == 0
 
     def forward(self, x: Tensor, context: Context, output: Output) -> None:
         """Fill nothing."""
 
 
-class QuestionGlobal(FirstGlobal):
-    """Says that the tokens before the first separator are global."""
+class QuestionGlobal(Prepares):
+    """The tokens before the first separator are global."""
 
     def __init__(self, node: spec.QuestionGlobal, model: spec.Model) -> None:
-        super().__init__(spec.FirstGlobal(), model)
+        super().__init__()
         self.separator = node.separator
 
-    def everywhere(self, context: Context) -> Tensor:
-        """Return which tokens are global, ``[B, T]`` bool."""
+    def prepare(self, context: Context) -> None:
+        """Fill ``everywhere``, ``[B, T]``."""
+        if context.everywhere is not None:
+            return
         found = None if context.input_ids is None else context.input_ids == self.separator
         if found is None or not bool(found.any(-1).all()):
             raise BestiaryError(
                 f"the question ends at the token {self.separator}, which some text of the batch lacks: separate"
                 " question and text by it, or say by global_attention_mask which tokens are global"
             )
-        return found.cumsum(-1) == 0
+        context.everywhere = found.cumsum(-1) == 0
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill nothing."""
 
 
 class LMHead(nn.Module):
@@ -136,11 +150,46 @@ class Spans(nn.Module):
 
     def __init__(self, node: spec.Spans, model: spec.Model) -> None:
         super().__init__()
+        self.dropout = node.dropout
+        self.transform = None if node.transform is None else Transform(node.transform, model.dim, model.dim)
         self.output = nn.Linear(model.dim, 2)
 
     def forward(self, x: Tensor, context: Context, output: Output) -> None:
         """Fill ``start_logits`` and ``end_logits``, ``[B, T]`` each."""
-        output.start_logits, output.end_logits = self.output(x).unbind(-1)
+        x = x if self.transform is None else self.transform(x)
+        scores = self.output(F.dropout(x, self.dropout, self.training))
+        output.start_logits, output.end_logits = scores.unbind(-1)
+
+
+class SpansAfterQuestion(Prepares):
+    """The same behind one more MLP, the question's own tokens out of the competition."""
+
+    def __init__(self, node: spec.SpansAfterQuestion, model: spec.Model) -> None:
+        super().__init__()
+        self.separator, self.dropout = node.separator, node.dropout
+        self.activation = ACTIVATIONS[node.activation]
+        self.up, self.down = nn.Linear(model.dim, node.hidden), nn.Linear(node.hidden, model.dim)
+        self.norm, self.output = norm(node.norm, model.dim), nn.Linear(model.dim, 2)
+
+    def prepare(self, context: Context) -> None:
+        """Fill ``segments``, ``[B, T]``: 0 for the question, 1 for what follows."""
+        if context.segments is None and context.input_ids is not None:
+            context.segments = 1 - self.question(context.input_ids).long()
+
+    def question(self, input_ids: Tensor) -> Tensor:
+        """Return which tokens are the question's, its separator included, ``[B, T]`` bool; without one, the first."""
+        last = (input_ids == self.separator).int().argmax(-1, keepdim=True)
+        return torch.arange(input_ids.shape[1], device=input_ids.device) <= last
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``start_logits`` and ``end_logits``, ``[B, T]`` each."""
+        h = self.down(self.activation(self.up(F.dropout(x, self.dropout, self.training))))
+        scores = self.output(self.norm(x + F.dropout(h, self.dropout, self.training)))
+        if context.input_ids is not None:
+            hidden = self.question(context.input_ids)
+            hidden[:, 0] = False  # the first token stays: it says that there is no answer
+            scores = scores - hidden[..., None] * 1e6
+        output.start_logits, output.end_logits = scores.unbind(-1)
 
 
 class ReplacedTokens(nn.Module):
@@ -168,11 +217,18 @@ def _last(x: Tensor, context: Context) -> Tensor:
     return x[torch.arange(len(x), device=x.device), last]
 
 
+def _mean(x: Tensor, context: Context) -> Tensor:
+    if context.keep is None:
+        return x.mean(1)
+    return (x * context.keep[..., None]).sum(1) / context.keep.sum(1, keepdim=True)
+
+
 SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
     "every": lambda x, context: x,
     "first": lambda x, context: x[:, 0],
     "last": _last,
     "end": lambda x, context: x[:, -1],
+    "mean": _mean,
     "pooled": _pooled,
 }
 
@@ -185,4 +241,5 @@ HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.SentencePair: SentencePair,
     spec.Spans: Spans,
     spec.ReplacedTokens: ReplacedTokens,
+    spec.SpansAfterQuestion: SpansAfterQuestion,
 }

@@ -13,7 +13,7 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
 from bestiary.nn.embeddings import Patches, SharedTokens, TaskTokens, Tokens
-from bestiary.nn.heads import HEADS, FirstGlobal
+from bestiary.nn.heads import HEADS, Prepares
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
 
@@ -33,6 +33,12 @@ class Model(nn.Module):
     def add_heads(self) -> None:
         """Build the spec's heads; called last, so that printing a model reads like its forward pass."""
         self.heads = nn.ModuleDict({name: HEADS[type(head)](head, self.spec) for name, head in self.spec.heads.items()})
+
+    def prepare(self, context: Context) -> None:
+        """Let the heads tell what the input does not say, before the body runs."""
+        for head in self.heads.values():
+            if isinstance(head, Prepares):
+                head.prepare(context)
 
     def answer(self, x: Tensor, context: Context, **fields: Any) -> Output:
         """Run the heads on the last hidden state."""
@@ -88,18 +94,13 @@ class TokenTransformer(Model):
             input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, self.embed.tokens.weight
         )
         context.prefix, context.logits_to_keep = prefix_length, logits_to_keep
-        context.everywhere = self.everywhere(context, global_attention_mask)
-        x = self.embed(context, inputs_embeds, token_type_ids=token_type_ids, task_type_ids=task_type_ids)
+        context.everywhere = None if global_attention_mask is None else global_attention_mask.bool()
+        context.segments = token_type_ids
+        self.prepare(context)
+        x = self.embed(context, inputs_embeds, token_type_ids=context.segments, task_type_ids=task_type_ids)
         x = self.stack(x, context)
         advance(context)
         return self.answer(x, context, past_key_values=past_key_values)
-
-    def everywhere(self, context: Context, mask: Tensor | None) -> Tensor | None:
-        """Return which tokens are global: those that the input names, else those that a head does."""
-        if mask is not None:
-            return mask.bool()
-        heads = [head for head in self.heads.values() if isinstance(head, FirstGlobal)]
-        return heads[0].everywhere(context) if heads else None
 
 
 class PatchTransformer(Model):

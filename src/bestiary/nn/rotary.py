@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from bestiary.nn.context import Context
-from bestiary.spec import DynamicScaling, LinearScaling, RampScaling, Rotary, YarnScaling
+from bestiary.spec import DynamicScaling, LinearScaling, RampScaling, Rotary, RoundedRotary, YarnScaling
 
 
 def rotate(rotary: Rotary, q: Tensor, k: Tensor, context: Context) -> tuple[Tensor, Tensor]:
     """Rotate queries and keys, ``[B, heads, T, head_dim]``, by their positions."""
     cos, sin = context.once((rotary, q.shape[-1]), lambda: rotations(rotary, q, context))
-    return _turn(q, cos, sin), _turn(k, cos, sin)
+    turn = _turn_rounded if isinstance(rotary, RoundedRotary) else _turn
+    return turn(q, cos, sin), turn(k, cos, sin)
 
 
 def rotations(rotary: Rotary, like: Tensor, context: Context) -> tuple[Tensor, Tensor]:
@@ -37,6 +38,15 @@ def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = turned.chunk(2, dim=-1)
     turned = turned * cos + torch.cat((-second, first), dim=-1) * sin
     return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned
+
+
+def _turn_rounded(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Round to float32 twice, so that gradients are rounded before they are summed, as the published code's are."""
+    rotated = cos.shape[-1]
+    turned, rest = x[..., :rotated], x[..., rotated:]
+    first, second = turned.chunk(2, dim=-1)
+    turned = turned.float() * cos + torch.cat((-second, first), dim=-1).float() * sin
+    return torch.cat((turned.to(x.dtype), rest), dim=-1)
 
 
 def _frequencies(rotary: Rotary, rotated: int, length: int, device: torch.device) -> tuple[Tensor, float]:

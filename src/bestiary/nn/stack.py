@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bestiary import spec
-from bestiary.nn.attention import Attention, CrossAttention
+from bestiary.nn.attention import CrossAttention
 from bestiary.nn.context import Context
 from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
 from bestiary.nn.recurrence import RelativeAttention, TwoStreamAttention, recall
 from bestiary.nn.scores import score_position
+from bestiary.nn.sparse import self_attention
 from bestiary.nn.windowed import WindowedAttention
 from bestiary.spec import branch_names, own_layers, run_order
 
@@ -48,7 +49,7 @@ class Parallel(nn.Module):
 
 
 OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
-    spec.Attention: Attention,
+    spec.Attention: self_attention,
     spec.CrossAttention: CrossAttention,
     spec.RelativeAttention: RelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,

@@ -36,7 +36,7 @@ class WindowedAttention(Projections):
         q, k, v = (self.split(project(x), self.heads) for project in (self.q, self.k, self.v))
         q = q * self.factor
         places = context.once("global tokens", lambda: _places(context, len(x)))
-        visible = context.once(("band", self.window), lambda: _visible(context, self.window, x))
+        visible = context.once(("windowed", self.window), lambda: _visible(context, self.window, x))
         scores = self.band(q, k).masked_fill(~visible, torch.finfo(torch.float32).min)
         if places is not None:
             near = (q @ _pick(k, places.index).transpose(-1, -2)).float()

@@ -37,10 +37,12 @@ from bestiary.spec import (
     RescaleNorm,
     RMSNorm,
     Rotary,
+    RoundedRotary,
     SentencePair,
     SharedTokens,
     Sinusoidal,
     Spans,
+    SpansAfterQuestion,
     Stack,
     T5Bias,
     Targeted,
@@ -186,9 +188,14 @@ def _lm_head(node: LMHead, width: int, model: Model) -> Parts:
         yield ("bias", output.bias * output.outputs) if node.tied else ("output", output.parameters)
 
 
-def _classifier(node: Classifier, width: int, model: Model) -> Parts:
+def _classifier(node: Classifier | Spans, width: int, model: Model) -> Parts:
     yield from _head(node, width, model)
     yield from _transform_norm(node.transform, width, model)
+
+
+def _spans_after_question(node: SpansAfterQuestion, width: int, model: Model) -> Parts:
+    yield from _head(node, width, model)
+    yield from _inside("norm", node.norm, width, model)
 
 
 def _transform_norm(transform: Transform | None, width: int, model: Model) -> Parts:
@@ -264,6 +271,7 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     LearnedAfterPadding: _own(lambda node, width: (node.length + node.pad + 1) * width),
     Sinusoidal: _nothing,
     Rotary: _nothing,
+    RoundedRotary: _nothing,
     Alibi: _nothing,
     T5Bias: _own(lambda node, width: node.buckets * width),
     Pooler: _head,
@@ -272,6 +280,7 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     LMHead: _lm_head,
     Classifier: _classifier,
     SentencePair: _head,
-    Spans: _head,
+    Spans: _classifier,
+    SpansAfterQuestion: _spans_after_question,
     ReplacedTokens: _head,
 }

@@ -40,6 +40,7 @@ from bestiary.spec import (
     SentencePair,
     SharedTokens,
     Spans,
+    SpansAfterQuestion,
     Stack,
     Targeted,
     TaskTokens,
@@ -222,4 +223,5 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     SentencePair: _once,
     Spans: _each,
     ReplacedTokens: _each,
+    SpansAfterQuestion: _each,
 }

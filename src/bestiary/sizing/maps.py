@@ -23,6 +23,7 @@ from bestiary.spec import (
     SentencePair,
     SharedTokens,
     Spans,
+    SpansAfterQuestion,
     Targeted,
     TaskTokens,
     Tokens,
@@ -100,13 +101,21 @@ def _patches(node: Patches, model: Model) -> Maps:
 def _lm_head(node: LMHead, model: Model) -> Maps:
     table = vocabulary(model)
     width = (table and node.tied and table.width) or model.dim
-    transform = {"transform.dense": Linear(model.dim, width)} if node.transform else {}
+    transform = {"transform.dense": Linear(model.dim, width, node.transform.bias)} if node.transform else {}
     return {**transform, "output": Linear(width, table.vocab, node.bias)} if table else transform
 
 
 def _classifier(node: Classifier, model: Model) -> Maps:
-    transform = {"transform.dense": Linear(model.dim, model.dim)} if node.transform else {}
-    return {**transform, "output": Linear(model.dim, node.labels, node.bias)}
+    return {**_transform(node, model), "output": Linear(model.dim, node.labels, node.bias)}
+
+
+def _transform(node: Classifier | Spans, model: Model) -> Maps:
+    return {"transform.dense": Linear(model.dim, model.dim, node.transform.bias)} if node.transform else {}
+
+
+def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
+    up, down = Linear(model.dim, node.hidden), Linear(node.hidden, model.dim)
+    return {"up": up, "down": down, "output": Linear(model.dim, 2)}
 
 
 _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
@@ -129,5 +138,6 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Classifier: _classifier,
     SentencePair: lambda node, model: {"output": Linear(model.dim, 2)},
     ReplacedTokens: lambda node, model: {"dense": Linear(model.dim, model.dim), "output": Linear(model.dim, 1)},
-    Spans: lambda node, model: {"output": Linear(model.dim, 2)},
+    Spans: lambda node, model: {**_transform(node, model), "output": Linear(model.dim, 2)},
+    SpansAfterQuestion: _spans_after_question,
 }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from bestiary.errors import BestiaryError
 from bestiary.spec import (
     Attention,
+    BlockSparse,
     Causal,
     Embedding,
     EncoderDecoder,
@@ -36,6 +37,7 @@ _REACH: dict[type[Mask], Callable[[Any], Reach]] = {
     Causal: lambda mask: Reach(ahead=0),
     Window: lambda mask: Reach(mask.size - 1, mask.size - 1),
     MemorySpan: lambda mask: Reach(behind=0),  # as many as are remembered: counted as none
+    BlockSparse: lambda mask: Reach(),
     Prefix: lambda mask: Reach(ahead=0),  # the prefix's length is the input's, not the model's: counted as none
 }
 
@@ -48,6 +50,10 @@ def reach(masks: Iterable[Mask]) -> Reach:
 
 def pairs(masks: Iterable[Mask], tokens: int) -> int:
     """Return how many pairs of a query and a key it sees a sequence has; without masks, ``tokens ** 2``."""
+    masks = tuple(masks)
+    blocks = next((mask for mask in masks if isinstance(mask, BlockSparse)), None)
+    if blocks is not None:
+        return _block_pairs(blocks, tokens)
     seen = reach(masks)
     return tokens + _beside(seen.behind, tokens) + _beside(seen.ahead, tokens)
 
@@ -107,3 +113,15 @@ def _beside(limit: int | None, tokens: int) -> int:
     """Sum over queries of the keys seen on one side: the i-th query from that end has i keys there, at most limit."""
     most = tokens - 1 if limit is None else min(limit, tokens - 1)
     return most * (most + 1) // 2 + (tokens - 1 - most) * most
+
+
+def _block_pairs(mask: BlockSparse, tokens: int) -> int:
+    """Count what block-sparse attention computes: blocks that are seen twice, as a random one may be, twice."""
+    size = mask.block
+    if tokens <= (5 + 2 * mask.random) * size:
+        return tokens**2
+    inner = -(-tokens // size) - 2
+    last = tokens - (inner + 1) * size
+    # The first and the last block see all; an inner one the first, three around, some others and the last. Beside the
+    # ends one of the three is an end again, and counts once.
+    return (size + last) * tokens + size * (inner * ((4 + mask.random) * size + last) - 2 * size)

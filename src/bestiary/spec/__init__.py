@@ -20,9 +20,10 @@ from bestiary.spec.heads import (
     ReplacedTokens,
     SentencePair,
     Spans,
+    SpansAfterQuestion,
     Transform,
 )
-from bestiary.spec.masks import Causal, Mask, MemorySpan, Prefix, Window
+from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
 from bestiary.spec.node import Named, Node
 from bestiary.spec.norms import LayerNorm, Norm, RescaleNorm, RMSNorm
@@ -38,6 +39,7 @@ from bestiary.spec.positions import (
     RampScaling,
     Rotary,
     RotaryScaling,
+    RoundedRotary,
     ScorePosition,
     Sinusoidal,
     T5Bias,
@@ -66,6 +68,7 @@ __all__ = [
     "Activation",
     "Alibi",
     "Attention",
+    "BlockSparse",
     "Causal",
     "Classifier",
     "CrossAttention",
@@ -110,12 +113,14 @@ __all__ = [
     "Residual",
     "Rotary",
     "RotaryScaling",
+    "RoundedRotary",
     "ScorePosition",
     "SentencePair",
     "SharedTokens",
     "SineDistances",
     "Sinusoidal",
     "Spans",
+    "SpansAfterQuestion",
     "Stack",
     "T5Bias",
     "Targeted",

@@ -12,10 +12,11 @@ from bestiary.spec.edit import children, walk
 from bestiary.spec.embeddings import Patches, SharedTokens, TaskTokens, Tokens
 from bestiary.spec.fields import hints, misfit
 from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
+from bestiary.spec.masks import BlockSparse
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.node import Node
 from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel, WindowedAttention
-from bestiary.spec.positions import LearnedGrid, Rotary, T5Bias
+from bestiary.spec.positions import LearnedGrid, Rotary, ScorePosition, T5Bias
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
 
@@ -24,7 +25,7 @@ Checked = TypeVar("Checked", bound=Model)
 MAX_DEPTH = 10_000
 """No published model comes near; a corrupt config that asks for a billion layers must not be obeyed."""
 MAX_SIZE = 2**31
-_ZERO_ALLOWED = {"types", "offset", "extra", "pad", "separator"}
+_ZERO_ALLOWED = {"random", "types", "offset", "extra", "pad", "separator"}
 _SHOWN = 6
 _TAKEN = {"type", "half", "float", "double", "train", "eval", "apply", "to", "name", "keys", "items", "values", "pop"}
 """Names that a module's own methods have: a head of that name could not be stored."""
@@ -116,6 +117,8 @@ def _attention(node: Attention | CrossAttention | RelativeAttention | TwoStreamA
     if set(node.bias) - set("qkvo") or len(set(node.bias)) < len(node.bias):
         yield f"bias is '{node.bias}', which must name projections among q, k, v and o, each once"
     position = node.position if isinstance(node, Attention) else None
+    if isinstance(node, Attention) and _block_sparse(node) and (node.mask[1:] or isinstance(position, ScorePosition)):
+        yield "a block-sparse mask stands alone, without other masks and without a position on the scores"
     if isinstance(position, Rotary):
         rotated = int((node.head_dim or spec.dim // node.heads) * position.fraction)
         if position.fraction > 1 or rotated < 2 or rotated % 2:
@@ -126,6 +129,10 @@ def _relative(node: RelativeAttention | TwoStreamAttention, spec: Model) -> Iter
     yield from _attention(node, spec)
     if spec.dim % 2:
         yield f"distances become pairs of a sine and a cosine, but dim is {spec.dim}, which is odd"
+
+
+def _block_sparse(node: Attention) -> bool:
+    return any(isinstance(mask, BlockSparse) for mask in node.mask)
 
 
 def _windowed_attention(node: WindowedAttention, spec: Model) -> Iterator[str]:
@@ -147,8 +154,9 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
     elif not node.layers or not all(repeat.layers for repeat in repeats):
         yield "a stack, and what it repeats, needs at least one layer"
     elif node.position is not None:
-        if any(isinstance(part, WindowedAttention) for _, part in walk(own_layers(node))):
-            yield "windowed attention has no scores of all pairs that a stack's position could be added to"
+        parts = [part for _, part in walk(own_layers(node))]
+        if any(isinstance(part, WindowedAttention | BlockSparse) for part in parts):
+            yield "sparse attention has no scores of all pairs that a stack's position could be added to"
         heads = {part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)}
         if len(heads) > 1:
             yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"

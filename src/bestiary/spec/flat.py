@@ -17,9 +17,11 @@ from bestiary.spec.heads import (
     QuestionGlobal,
     ReplacedTokens,
     SentencePair,
+    Spans,
+    SpansAfterQuestion,
     Transform,
 )
-from bestiary.spec.masks import Causal, Mask, MemorySpan, Prefix, Window
+from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
 from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel, WindowedAttention
@@ -229,6 +231,8 @@ def _masks(masks: tuple[Mask, ...]) -> str:
         Prefix: "the prefix and the past",
         MemorySpan: "as many keys as are remembered",
     }
+    if masks and isinstance(masks[0], BlockSparse):
+        return f"blocks of {masks[0].block}: first, last, 3 around, {masks[0].random} random"
     return ", ".join(
         f"keys less than {mask.size} away" if isinstance(mask, Window) else words.get(type(mask), str(mask))
         for mask in masks
@@ -250,7 +254,8 @@ def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
         bias = " + b" if head.bias or head.offset else ""
         yield f"logits = {source} @ {matrix}{bias}", f"head {name}: [B, T, {table.vocab}]"
     elif isinstance(head, Classifier):
-        read = {"every": "x", "first": "x[:, 0]", "last": "x[:, last]", "end": "x[:, -1]", "pooled": "pooler_output"}
+        read = {"every": "x", "first": "x[:, 0]", "last": "x[:, last]", "end": "x[:, -1]"}
+        read |= {"mean": "mean(x)", "pooled": "pooler_output"}
         yield from _transform(head.transform)
         source = "h" if head.transform else read[head.source]
         yield f"logits = {source} @ W{' + b' if head.bias else ''}", f"head {name}: {head.labels} labels"
@@ -263,11 +268,17 @@ def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
         yield f"# tokens before the first {head.separator} are global unless the input says which are", f"head {name}"
     elif isinstance(head, SentencePair):
         yield "seq_relationship_logits = pooler_output @ W + b", f"head {name}"
+    elif isinstance(head, SpansAfterQuestion):
+        yield f"m = {head.activation}(x @ W1 + b1) @ W2 + b2", f"{spec.dim} -> {head.hidden} -> {spec.dim}"
+        yield f"x = {_norm(head.norm)}(x + m)", ""
+        yield "start_logits, end_logits = columns(x @ W + b)", f"head {name}: never in the question"
     else:
-        yield "start_logits, end_logits = columns(x @ W + b)", f"head {name}"
+        assert isinstance(head, Spans)
+        yield from _transform(head.transform)
+        yield f"start_logits, end_logits = columns({'h' if head.transform else 'x'} @ W + b)", f"head {name}"
 
 
 def _transform(transform: Transform | None) -> Iterator[Line]:
     if transform is not None:
-        normed = f"{_norm(transform.norm)}({transform.activation}(x @ W + b))" if transform.norm else ""
-        yield f"h = {normed or f'{transform.activation}(x @ W + b)'}", ""
+        dense = f"{transform.activation}(x @ W{' + b' if transform.bias else ''})"
+        yield f"h = {_norm(transform.norm)}({dense})" if transform.norm else f"h = {dense}", ""

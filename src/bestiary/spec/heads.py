@@ -9,9 +9,9 @@ from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm
 from bestiary.spec.ops import Activation
 
-Source = Literal["every", "first", "last", "end", "pooled"]
+Source = Literal["every", "first", "last", "end", "mean", "pooled"]
 """Which vectors a classifier reads: every token's, the first's, the last real token's, the last place's whether it is
-padding or not, or the pooler's."""
+padding or not, the mean of real tokens', or the pooler's."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Transform(Node):
     activation: Activation = "gelu"
     norm: Norm | None = None
     dropout: float = 0.0
+    bias: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,24 @@ class SentencePair(Head):
 @dataclass(frozen=True)
 class Spans(Head):
     """For each token, the scores of its beginning and of its ending the answer (extractive question answering)."""
+
+    transform: Transform | None = None
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class SpansAfterQuestion(Head):
+    """``Spans`` behind one more post-norm MLP, where the question cannot hold the answer (Zaheer et al. 2020, E.2).
+
+    The question is what comes before the first ``separator``, and that token. Its tokens are segment 0 and all others
+    segment 1, unless the input says otherwise.
+    """
+
+    hidden: int
+    separator: int
+    norm: Norm
+    activation: Activation = "gelu"
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True)

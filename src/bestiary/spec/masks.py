@@ -32,3 +32,18 @@ class MemorySpan(Mask):
 @dataclass(frozen=True)
 class Prefix(Mask):
     """Causal, but for a prefix that every query sees whole (prefix LM; Raffel et al. 2019, section 3.2.1)."""
+
+
+@dataclass(frozen=True)
+class BlockSparse(Mask):
+    """Blocks of tokens that see the first and the last block, three around their own, and ``random`` others.
+
+    The first and the last block see all (Zaheer et al. 2020, section 2; the variant named ITC). It stands alone in an
+    attention, and its cost grows linearly with the tokens. What is drawn depends on the layer's depth, the head, the
+    tokens and ``length``, the most tokens that the model reads; outside of training the random blocks are all the first
+    one, as in the published code. Up to ``(5 + 2 * random) * block`` tokens see each other all.
+    """
+
+    block: int = 64
+    random: int = 3
+    length: int = 4096

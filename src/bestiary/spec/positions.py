@@ -107,6 +107,15 @@ class Rotary(Node):
 
 
 @dataclass(frozen=True)
+class RoundedRotary(Rotary):
+    """The same with queries and keys taken in float32 before they are turned, as ModernBERT's code does.
+
+    Half precision is turned more exactly so. In float32 the two are equal to the bit; in float64 they are not, and a
+    model is held to its own reference.
+    """
+
+
+@dataclass(frozen=True)
 class ScorePosition(Node):
     """A position that is added to the attention scores; owned by one attention or shared by a stack."""
 

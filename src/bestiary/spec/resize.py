@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from bestiary.spec.check import check
 from bestiary.spec.edit import swap, walk
 from bestiary.spec.embeddings import Patches, Tokens
-from bestiary.spec.masks import Window
+from bestiary.spec.masks import BlockSparse, Window
 from bestiary.spec.models import Model
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, WindowedAttention
 from bestiary.spec.positions import Learned, LearnedAfterPadding
@@ -43,11 +43,9 @@ def resize(
     """Return the architecture at other sizes; what is not given keeps its proportion to the width.
 
     ``depth`` counts the layers run in each stack: the pattern of the layers is kept, repeated or cut. ``length`` sets
-    learned positions. Explicit head widths, grouped key-value heads, MLP and embedding widths scale with ``dim`` (and
-    ``heads``); memories take ``length``. Raises ``BestiaryError`` with the path when the sizes do not go together.
-    learned positions, and windowed attention scales its window with it. Explicit head widths, grouped key-value heads,
-    MLP and embedding widths scale with ``dim`` (and ``heads``). Raises ``BestiaryError`` with the path when the sizes
-    do not go together.
+    learned positions and memories, and sparse attention scales its window or block with it. Explicit head widths,
+    grouped key-value heads, MLP and embedding widths scale with ``dim`` (and ``heads``). Raises ``BestiaryError`` with
+    the path when the sizes do not go together.
     """
     lengths = (node.length for _, node in walk(spec) if isinstance(node, Learned | LearnedAfterPadding))
     old_length = next(lengths, None)
@@ -93,6 +91,7 @@ def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:
         stack = stack.replace(layers=_layers(stack, sizes.depth))
     for kind in (Attention, CrossAttention, RelativeAttention, TwoStreamAttention):
         stack = swap(stack, kind, lambda node: _attention(node, sizes, old))
+    stack = swap(stack, BlockSparse, lambda node: _blocks(node, sizes))
     stack = swap(stack, WindowedAttention, lambda node: _windowed(node, sizes))
     for kind in (MLP, GLU):
         stack = swap(stack, kind, lambda node: node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim)))
@@ -119,6 +118,10 @@ def _remembering(node: Any, length: int | None) -> Any:
 
 def _windowed(node: WindowedAttention, sizes: _Sizes) -> WindowedAttention:
     return node.replace(heads=sizes.heads or node.heads, window=max(1, round(node.window * sizes.stretch)))
+
+
+def _blocks(node: BlockSparse, sizes: _Sizes) -> BlockSparse:
+    return node.replace(block=max(1, round(node.block * sizes.stretch)), length=sizes.length or node.length)
 
 
 def _layers(stack: Stack, depth: int) -> tuple[Any, ...]:
