@@ -71,12 +71,12 @@ def test_bands_agree(tokens: int, tmp_path: Path) -> None:
 
 @torch.no_grad()
 def test_global_tokens_by_default_are_the_references(tmp_path: Path) -> None:
-    ids = torch.randint(3, 101, (3, 40))
+    ids = torch.randint(4, 101, (3, 40))
     reference, model = both("LongformerForSequenceClassification", longformer(num_labels=3), tmp_path)
     assert far(reference(ids), model(ids)) < EXACT
     for text, places in enumerate(((4, 5, 39), (9, 10, 30), (2, 3, 25))):  # <s> question </s></s> text </s>
-        ids[text, list(places)] = 2
-    reference, model = both("LongformerForQuestionAnswering", longformer(), tmp_path)
+        ids[text, list(places)] = 3
+    reference, model = both("LongformerForQuestionAnswering", longformer(sep_token_id=3), tmp_path)
     assert far(reference(ids), model(ids)) < EXACT
 
 

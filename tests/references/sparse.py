@@ -17,7 +17,7 @@ def longformer(random: Random, **changes: Any) -> PretrainedConfig:
 
 
 def big_bird(random: Random, **changes: Any) -> PretrainedConfig:
-    blocks = {"block_size": 1, "num_random_blocks": random.choice((1, 2)), "sep_token_id": 66}
+    blocks = {"block_size": 1, "num_random_blocks": random.choice((1, 2)), "sep_token_id": random.choice((66, 3))}
     flags = {name: random.choice((True, False)) for name in ("use_bias", "rescale_embeddings")}
     return BigBirdConfig(**text_sizes(random) | blocks | flags | changes)
 

@@ -9,7 +9,7 @@ from bestiary.architectures.heads import Heads, tag_tokens
 from bestiary.spec import Activation, Attention, BlockSparse, Pooler, SpansAfterQuestion, Transformer, swap
 
 SEPARATOR = 66
-"""The token that ends the question in the vocabulary of every published checkpoint."""
+"""The token that ends the question in the authors' vocabulary; a config may name another."""
 
 
 def big_bird(

@@ -7,7 +7,7 @@ from bestiary.architectures.heads import Heads, find_spans
 from bestiary.spec import Activation, FirstGlobal, QuestionGlobal, Residual, Transformer, WindowedAttention
 
 SEPARATOR = 2
-"""The token that ends the question in RoBERTa's vocabulary, whose checkpoint every published one grew from."""
+"""The token that ends the question in RoBERTa's vocabulary; a config may name another."""
 
 
 def longformer(

@@ -8,7 +8,7 @@ from typing import Any
 
 from bestiary.architectures import make, with_task
 from bestiary.errors import BestiaryError, nearest
-from bestiary.spec import Classifier, Model
+from bestiary.spec import Classifier, Model, check
 from bestiary.untrusted import quoted
 from bestiary.weights import config as tables
 from bestiary.weights.config import Waive
@@ -39,6 +39,7 @@ def understand(config: Mapping[str, Any], where: str, task: str | None = None, d
         architecture = family.architecture(config)
         body = make(architecture, **arguments)
         spec = with_task(body, architecture, task, label_count(config))
+        spec = check(_told(family, spec, config))
     except BestiaryError as error:
         raise BestiaryError(f"{where}: {error}") from None
     carried = {key: value for key, value in config.items() if isinstance(family.config.get(key), Waive)}
@@ -57,6 +58,7 @@ def spell(spec: Model, prefer: str | None = None) -> tuple[Dialect, str, dict[st
             class_name = _class_name(dialect, architecture, made, spec)
             if made.with_heads(spec.heads) == spec and class_name:  # type: ignore[attr-defined]
                 said = tables.write(dialect.config, dialect.derived, arguments | {"architecture": architecture})
+                said |= {key: spec.at(path) for key, path in dialect.told.items() if _names(spec, path)}
                 return dialect, class_name, {"model_type": dialect.name, "architectures": [class_name], **said}
             misses.append((dialect, made))
     nearest_miss = f": {_miss(*misses[0], spec)}" if misses else ""
@@ -124,6 +126,33 @@ def _heads(dialect: Dialect, config: Mapping[str, Any], task: str | None) -> tup
     return named, dialect.tasks[named]
 
 
+def _told(dialect: Dialect, spec: Model, config: Mapping[str, Any]) -> Model:
+    """Put into the heads what the config says of them."""
+    for key, path in dialect.told.items():
+        value = config.get(key)
+        if value is not None and _names(spec, path):
+            if type(value) is not int:
+                raise BestiaryError(f"'{key}' is {tables.shown(value)}; give a whole number")
+            spec = spec.at(path, value)
+    return spec
+
+
+def _alike(dialect: Dialect, made: Model, spec: Model) -> Model:
+    """Put into the heads of ``made`` what those of ``spec`` say and a config can say too."""
+    for path in dialect.told.values():
+        if _names(made, path) and _names(spec, path):
+            made = made.at(path, spec.at(path))
+    return made
+
+
+def _names(spec: Model, path: str) -> bool:
+    try:
+        spec.at(path)
+    except BestiaryError:
+        return False
+    return True
+
+
 def _class_name(dialect: Dialect, architecture: str, made: Model, spec: Any) -> str | None:
     labels = next((head.labels for head in spec.heads.values() if isinstance(head, Classifier)), 2)
     for class_name, task in dialect.tasks.items():
@@ -131,6 +160,7 @@ def _class_name(dialect: Dialect, architecture: str, made: Model, spec: Any) -> 
             heads = with_task(made, architecture, task, labels).heads  # type: ignore[attr-defined]
         except BestiaryError:
             continue
+        heads = _alike(dialect, made.with_heads(heads), spec).heads  # type: ignore[attr-defined]
         if heads == spec.heads or (task == "base" and not spec.heads):
             return class_name
     return None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bestiary.architectures.big_bird import SEPARATOR
 from bestiary.errors import BestiaryError
 from bestiary.spec import Transformer
-from bestiary.weights.config import ACTIVATIONS, Arguments, Derive, Flag, Pin, Size, Word, shown
+from bestiary.weights.config import ACTIVATIONS, Arguments, Derive, Flag, Size, Word, shown
 from bestiary.weights.dialects import bert
 from bestiary.weights.dialects.dialect import Dialect, always
 
@@ -54,7 +53,6 @@ CONFIG = {
     "hidden_act": Word("activation", ACTIVATIONS, "gelu_new"),
     "use_bias": Flag("bias", True),
     "rescale_embeddings": Flag("scaled", False),
-    "sep_token_id": Pin((SEPARATOR, None), "question answering tells the question by this token"),
 }
 
 
@@ -82,5 +80,6 @@ DIALECT = Dialect(
     derived=(Derive(("attention_type", "block_size", "num_random_blocks"), _read_blocks, _write_blocks),),
     repeated={**bert.DIALECT.repeated, "[bert.]embeddings.token_type_ids": ""},
     renamed=bert.DIALECT.renamed,
+    told={"sep_token_id": "heads.spans.separator"},
     arguments=_arguments,
 )

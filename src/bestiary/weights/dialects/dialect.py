@@ -30,6 +30,8 @@ class Dialect:
     ``[prefix.]`` in ours is there in some specs and not in others."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Older endings of tensor names, and what they became."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Keys of a config that a head reads, each with the path in the spec where its whole number stands."""
     arguments: Callable[[Any], Arguments] = field(default=lambda spec: {})
     """The architecture's arguments read off a spec: the inverse of the architecture function."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from bestiary.architectures.longformer import SEPARATOR
 from bestiary.errors import BestiaryError
 from bestiary.spec import Transformer, own_layers
 from bestiary.weights.config import WAIVE, Arguments, Derive, Pin, shown
@@ -43,7 +42,6 @@ CONFIG = {
     "ignore_attention_mask": Pin((False,), "padding is always masked"),
     "autoregressive": Pin((False,), "a causal band was never published in this family"),
     "onnx_export": WAIVE,  # the same chunks, cut by another operation
-    "sep_token_id": Pin((SEPARATOR, None), "question answering tells the question by this token"),
 }
 
 
@@ -61,5 +59,6 @@ DIALECT = Dialect(
     tasks={name.replace("Roberta", "Longformer"): task for name, task in roberta.DIALECT.tasks.items()},
     derived=(*roberta.DIALECT.derived, Derive(("attention_window",), _read_windows, _write_windows)),
     repeated={name.replace("[roberta.]", "[longformer.]"): ours for name, ours in roberta.DIALECT.repeated.items()},
+    told={"sep_token_id": "heads.global.separator"},
     arguments=_arguments,
 )
