@@ -40,7 +40,9 @@ def perturbed(row: Row, seed: int) -> Any:
     """Return the reference in float64 with noise on all that its files hold, buffers included."""
     torch.manual_seed(seed)
     reference = row.reference(seed).double().eval()
-    held = {tensor.data_ptr(): tensor for tensor in reference.state_dict().values() if tensor.is_floating_point()}
+    unsaid = reference._keys_to_ignore_on_save or ()
+    state = {name: tensor for name, tensor in reference.state_dict().items() if name not in unsaid}
+    held = {tensor.data_ptr(): tensor for tensor in state.values() if tensor.is_floating_point()}
     for tensor in held.values():
         tensor += 0.05 * torch.randn_like(tensor)
     return reference

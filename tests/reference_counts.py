@@ -44,11 +44,13 @@ class Unsayable(Exception):
 
 
 def built(config: dict[str, Any], class_name: str) -> list[tuple[str, int]]:
-    """Return the parameters of the reference built on the meta device: names and sizes, a shared one once."""
+    """Return the parameters of the reference built on the meta device: names and sizes, a shared one once.
+
+    Frozen ones are tables of sinusoids."""
     kind = config.pop("model_type")
     with torch.device("meta"):
         model = getattr(transformers, class_name)(transformers.AutoConfig.for_model(kind, **config))
-    return [(name, parameter.numel()) for name, parameter in model.named_parameters()]
+    return [(name, parameter.numel()) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def spelled(node: Any, adjusted: str | None = None) -> Reference:

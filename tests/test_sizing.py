@@ -134,6 +134,10 @@ BUILT: dict[str, Model] = {
     "umt5": make("umt5", **T5),
     "t5_encoder": make("t5_encoder", **T5),
     "bart": make("bart", dim=16, encoder_depth=3, decoder_depth=2, heads=4, hidden=24, vocab=50),
+    **{name: make(name, dim=16, encoder_depth=3, decoder_depth=2, heads=4, hidden=24, vocab=50) for name in (
+        "mbart", "pegasus", "blenderbot_small", "m2m_100", "marian")},
+    "marian of two tables": make("marian", dim=16, encoder_depth=1, decoder_depth=1, heads=4, hidden=24, vocab=50,
+                                 decoder_vocab=40),
     "llama": make("llama", **SMALL, kv_heads=2, attention_bias=True, mlp_bias=True),
     "xlnet": make("xlnet", **SMALL),
     "xlnet for sequence-classification": with_task(make("xlnet", **SMALL), "xlnet", "sequence-classification"),

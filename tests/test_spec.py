@@ -38,6 +38,7 @@ from bestiary.spec import (
     RoundedRotary,
     SharedTokens,
     Sinusoidal,
+    SinusoidalAfterPadding,
     Stack,
     T5Bias,
     Tokens,
@@ -60,6 +61,8 @@ from bestiary.spec import (
 )
 
 SIZES = {"dim": 24, "depth": 3, "heads": 4, "hidden": 40, "vocab": 61}
+PAIR = {"dim": 24, "encoder_depth": 2, "decoder_depth": 3, "heads": 4, "hidden": 40, "vocab": 61}
+PAIRS = ("bart", "mbart", "pegasus", "blenderbot", "blenderbot_small", "m2m_100", "marian")
 MORE: dict[str, dict[str, Any]] = {
     "t5": {"head_dim": 6},
     "t5_1_1": {"head_dim": 10},
@@ -73,9 +76,10 @@ MORE: dict[str, dict[str, Any]] = {
     "transformer": {},
 }
 SPECS: dict[str, Any] = {
-    name: make(name, **SIZES, **MORE.get(name, {})) for name in ARCHITECTURES if name not in ("bart", "vit")
+    name: make(name, **(PAIR if name in PAIRS else SIZES), **MORE.get(name, {}))
+    for name in ARCHITECTURES
+    if name != "vit"
 }
-SPECS["bart"] = make("bart", dim=24, encoder_depth=2, decoder_depth=3, heads=4, hidden=40, vocab=61)
 SPECS["vit"] = make("vit", dim=24, depth=3, heads=4, hidden=40, image=12, patch=4, labels=5)
 BERT, GPT2, LLAMA, T5 = (SPECS[name] for name in ("bert", "gpt2", "llama", "t5"))
 
@@ -215,6 +219,8 @@ NONSENSE = {
     "encoder.stack.position": (T5, T5Bias(32, 4), "encoder.stack.position: 32 buckets"),
     "encoder.embed": (T5, SharedTokens(), "the encoder owns the table"),
     "decoder.stack.layers[0].attn.heads": (T5, 8, "must have as many heads each"),
+    "decoder.embed.norm": (SPECS["blenderbot_small"], None, "decoder.embed: NormedTokens has no norm"),
+    "decoder.embed.position": (T5.replace(dim=3), SinusoidalAfterPadding(9), "need two wavelengths at least"),
     "embed.tasks": (SPECS["ernie"], 0, "embed: tasks is 0"),
     "stack.layers[1].attn": (BERT, WindowedAttention(5, 2), "stack.layers[1].attn: 5 heads do not divide dim 24"),
     "stack.position": (SPECS["longformer"], Alibi(), "stack: sparse attention has no scores of all pairs"),

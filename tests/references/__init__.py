@@ -6,6 +6,7 @@ A module for each kind of model; a new model adds a row to one of them.
 from __future__ import annotations
 
 from references import (
+    barts,
     decoders,
     encoders,
     images,
@@ -21,6 +22,7 @@ from references.row import Row
 __all__ = ["ROWS", "Row"]
 
 ROWS: tuple[Row, ...] = (
+    *barts.ROWS,
     *decoders.ROWS,
     *encoders.ROWS,
     *images.ROWS,

@@ -53,7 +53,7 @@ class Row:
     @property
     def generates(self) -> bool:
         """Whether the class scores the next token."""
-        return self.name.endswith(("LMHeadModel", "ForCausalLM", "ForConditionalGeneration"))
+        return self.name.endswith(("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel"))
 
 
 def rows(config: Callable[..., PretrainedConfig], classes: str, **settings: Any) -> list[Row]:

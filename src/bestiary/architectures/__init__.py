@@ -96,6 +96,7 @@ _XLNET: dict[str, Task] = {
     "question-answering": xlnet.find_spans,
 }
 _SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
+_BART: dict[str, Task] = {**_SEQ2SEQ, "question-answering": heads.find_spans}
 
 ARCHITECTURES: dict[str, Architecture] = {
     "transformer": Architecture(transformer.transformer, "seq2seq-lm", _SEQ2SEQ),
@@ -121,7 +122,13 @@ ARCHITECTURES: dict[str, Architecture] = {
     "t5_encoder": Architecture(t5.t5_encoder, "encoder", {}),
     "t5_1_1_encoder": Architecture(t5.t5_1_1_encoder, "encoder", {}),
     "umt5_encoder": Architecture(t5.umt5_encoder, "encoder", {}),
-    "bart": Architecture(bart.bart, "seq2seq-lm", _SEQ2SEQ),
+    "bart": Architecture(bart.bart, "seq2seq-lm", _BART),
+    "mbart": Architecture(bart.mbart, "seq2seq-lm", _BART),
+    "pegasus": Architecture(bart.pegasus, "seq2seq-lm", _SEQ2SEQ),
+    "blenderbot": Architecture(bart.blenderbot, "seq2seq-lm", _SEQ2SEQ),
+    "blenderbot_small": Architecture(bart.blenderbot_small, "seq2seq-lm", _SEQ2SEQ),
+    "m2m_100": Architecture(bart.m2m_100, "seq2seq-lm", _SEQ2SEQ),
+    "marian": Architecture(bart.marian, "seq2seq-lm", _SEQ2SEQ),
     "llama": Architecture(llama.llama, "causal-lm", _DECODER),
     "xlnet": Architecture(xlnet.xlnet, "causal-lm", _XLNET),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),

@@ -1,6 +1,14 @@
-"""BART: BERT's encoder and GPT's decoder joined, trained to undo noise (Lewis et al. 2019)."""
+"""BART and its kin: BERT's encoder and GPT's decoder joined (Lewis et al. 2019).
+
+They differ in where norms stand and in how positions are said, so each is an edit of BART's tree.
+"""
 
 from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from bestiary.spec import (
     MLP,
@@ -12,11 +20,15 @@ from bestiary.spec import (
     LayerNorm,
     Learned,
     LMHead,
+    NormedTokens,
     Residual,
     SharedTokens,
+    SinusoidalAfterPadding,
+    SinusoidalTable,
     Stack,
     Tokens,
     Tower,
+    swap,
 )
 
 
@@ -57,3 +69,92 @@ def bart(
         Stack((layer(decoder_heads or heads, decoder_hidden or hidden, True),) * decoder_depth),
     )
     return EncoderDecoder(dim, encoder, decoder, {"lm": LMHead(offset=True)})
+
+
+def varies(
+    base: Callable[..., EncoderDecoder],
+) -> Callable[[Callable[..., EncoderDecoder]], Callable[..., EncoderDecoder]]:
+    """Make a function of ``base``'s arguments out of an edit of its spec, whose own arguments come after them."""
+
+    def of_arguments(edit: Callable[..., EncoderDecoder]) -> Callable[..., EncoderDecoder]:
+        own = list(inspect.signature(edit).parameters.values())[1:]
+
+        @wraps(edit)
+        def made(*args: Any, **arguments: Any) -> EncoderDecoder:
+            extra = {each.name: arguments.pop(each.name) for each in own if each.name in arguments}
+            return edit(base(*args, **arguments), **extra)
+
+        signature = inspect.signature(base)
+        made.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *own])  # type: ignore[attr-defined]
+        return made
+
+    return of_arguments
+
+
+@varies(bart)
+def mbart(model: EncoderDecoder) -> EncoderDecoder:
+    """mBART (Liu et al. 2020): norms before the branches and after each stack."""
+    return _norms_first(model)
+
+
+@varies(bart)
+def pegasus(model: EncoderDecoder) -> EncoderDecoder:
+    """PEGASUS (Zhang et al. 2019): norms as in mBART but none on the embeddings, and fixed positions."""
+    return _fixed_positions(_bare_embeddings(_norms_first(model)))
+
+
+@varies(bart)
+def blenderbot(model: EncoderDecoder) -> EncoderDecoder:
+    """BlenderBot (Roller et al. 2020), 400M to 9.4B: norms as in PEGASUS, learned positions without unused rows."""
+    return _first_row_first(_bare_embeddings(_norms_first(model)))
+
+
+@varies(bart)
+def blenderbot_small(model: EncoderDecoder) -> EncoderDecoder:
+    """BlenderBot's 90M (Roller et al. 2020): BART's norms, but the decoder norms its tokens before their positions."""
+    model = _first_row_first(model)
+    embed: Any = model.decoder.embed
+    early = NormedTokens(embed.position, embed.norm, scaled=embed.scaled, dropout=embed.dropout)
+    return model.replace(decoder=model.decoder.replace(embed=early))
+
+
+@varies(bart)
+def m2m_100(model: EncoderDecoder, *, pad: int = 1) -> EncoderDecoder:
+    """M2M-100 (Fan et al. 2020) and NLLB: norms as in PEGASUS, fixed positions that count real tokens."""
+    model = swap(_bare_embeddings(_norms_first(model)), Learned, lambda node: SinusoidalAfterPadding(node.length, pad))
+    return model.with_heads({"lm": LMHead()})
+
+
+@varies(bart)
+def marian(model: EncoderDecoder, *, decoder_vocab: int | None = None) -> EncoderDecoder:
+    """Marian's translators (Junczys-Dowmunt et al. 2018): norms as in the first Transformer, fixed positions.
+
+    ``decoder_vocab`` gives the decoder a token table of its own.
+    """
+    model = _fixed_positions(_bare_embeddings(model))
+    if decoder_vocab is None:
+        return model
+    embed: Any = model.decoder.embed
+    own = Tokens(decoder_vocab, position=embed.position, scaled=embed.scaled, dropout=embed.dropout)
+    return model.replace(decoder=model.decoder.replace(embed=own))
+
+
+def _norms_first(model: EncoderDecoder) -> EncoderDecoder:
+    """Put the norms before the branches, and one more after each stack."""
+    model = swap(model, Residual, lambda branch: branch.replace(placement="pre"))
+    return swap(model, Stack, lambda stack: stack.replace(norm=LayerNorm(1e-5)))
+
+
+def _bare_embeddings(model: EncoderDecoder) -> EncoderDecoder:
+    for kind in (Tokens, SharedTokens):
+        model = swap(model, kind, lambda embed: embed.replace(norm=None))
+    return model
+
+
+def _fixed_positions(model: EncoderDecoder) -> EncoderDecoder:
+    return swap(model, Learned, lambda position: SinusoidalTable(position.length))
+
+
+def _first_row_first(model: EncoderDecoder) -> EncoderDecoder:
+    """Take the unused rows off the tables of positions."""
+    return swap(model, Learned, lambda position: Learned(position.length))

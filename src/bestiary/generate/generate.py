@@ -14,6 +14,7 @@ from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.generate.sampling import Sampling, pick
 from bestiary.nn import Cache, Model
+from bestiary.sizing.reach import positions
 
 ROOM = 256
 """Tokens that a cache has room for beside the prompt; a longer answer makes it grow."""
@@ -219,7 +220,7 @@ def _left_padded(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _check_room(embed: spec.Tokens | spec.SharedTokens, prompt: int, room: int) -> None:
-    length = getattr(embed.position, "length", None)
+    length = positions(embed)
     if length is not None and prompt + room > length + 1:  # the last token is chosen but never read
         raise BestiaryError(
             f"a prompt of {prompt} tokens and {room} new ones need more than this model's {length} positions:"

@@ -7,11 +7,11 @@ import torch
 from bestiary import spec
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context
-from bestiary.nn.init import initialize
+from bestiary.nn.init import constants, initialize
 from bestiary.nn.model import Model, model
 from bestiary.nn.output import Output
 
-__all__ = ["Cache", "Context", "Model", "Output", "build", "initialize"]
+__all__ = ["Cache", "Context", "Model", "Output", "build", "constants", "initialize"]
 
 
 def build(
@@ -32,8 +32,9 @@ def build(
         return built
     built.to_empty(device=device or "cpu")
     initialize(built, seed)
-    for buffer in built.buffers():
-        buffer.zero_()
+    values = constants(built)
+    for name, buffer in built.named_buffers():
+        buffer.copy_(values[name])
     return built
 
 

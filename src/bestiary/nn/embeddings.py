@@ -42,11 +42,7 @@ class LearnedAfterPadding(nn.Module):
     def forward(self, context: Context) -> Tensor:
         """Return ``[B, T, width]``."""
         _fits(context.keys, self.node.length)
-        pad = self.node.pad
-        if context.input_ids is None:
-            return F.embedding(context.positions + pad + 1, self.weight)
-        real = (context.input_ids != pad).long()
-        return F.embedding((real.cumsum(-1) + context.past) * real + pad, self.weight)
+        return F.embedding(_after_padding(context, self.node.pad), self.weight)
 
 
 class Sinusoidal(nn.Module):
@@ -63,10 +59,50 @@ class Sinusoidal(nn.Module):
         return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)[..., : self.width]
 
 
+class SinusoidalTable(nn.Module):
+    """The same wavelengths, sines before cosines, in a table that files may hold: a buffer, which nobody trains."""
+
+    def __init__(self, node: spec.SinusoidalTable, width: int) -> None:
+        super().__init__()
+        self.length, self.width = node.length, width
+        self.weight: Tensor
+        self.register_buffer("weight", torch.empty(node.length, width))
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]``."""
+        _fits(context.keys, self.length)
+        return F.embedding(context.positions, self.weight)
+
+    def constants(self) -> dict[str, Tensor]:
+        """Return what the buffer holds where no file says otherwise: float64 sines, rounded to float32."""
+        exponents = torch.arange(0, self.width, 2, dtype=torch.float64) / self.width
+        angles = torch.arange(self.length, dtype=torch.float64)[:, None] / 10000.0**exponents
+        return {"weight": torch.cat((angles.sin(), angles.cos()[:, : self.width // 2]), dim=-1).float()}
+
+
+class SinusoidalAfterPadding(nn.Module):
+    """Sines before cosines for each real token's position, counted from the row after padding's; zeros for padding."""
+
+    def __init__(self, node: spec.SinusoidalAfterPadding, width: int) -> None:
+        super().__init__()
+        self.pad, self.width = node.pad, width
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]`` in float32, rounded where the published code rounds."""
+        rows = _after_padding(context, self.pad)
+        half = self.width // 2
+        fall = torch.arange(half, device=rows.device).float() * -(math.log(10000) / (half - 1))
+        angles = rows[..., None].float() * fall.exp()
+        waves = F.pad(torch.cat((angles.sin(), angles.cos()), dim=-1), (0, self.width % 2))
+        return waves.masked_fill((rows == self.pad)[..., None], 0.0)
+
+
 POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] = {
     spec.Learned: Learned,
     spec.LearnedAfterPadding: LearnedAfterPadding,
     spec.Sinusoidal: Sinusoidal,
+    spec.SinusoidalTable: SinusoidalTable,
+    spec.SinusoidalAfterPadding: SinusoidalAfterPadding,
 }
 
 
@@ -86,11 +122,14 @@ class SharedTokens(nn.Module):
         if self.scaled:
             x = x * math.sqrt(x.shape[-1])
         x = self.add_segments(x, **segments)
+        x = self.place(x, context)
+        return self.project_up(F.dropout(x, self.dropout, self.training))
+
+    def place(self, x: Tensor, context: Context) -> Tensor:
+        """Add positions, then norm."""
         if self.position is not None:
             x = x + self.position(context).to(x.dtype)
-        if self.norm is not None:
-            x = self.norm(x)
-        return self.project_up(F.dropout(x, self.dropout, self.training))
+        return x if self.norm is None else self.norm(x)
 
     def look_up(self, context: Context) -> Tensor:
         """Return the token vectors, ``[B, T, width]``."""
@@ -104,6 +143,16 @@ class SharedTokens(nn.Module):
     def project_up(self, x: Tensor) -> Tensor:
         """Return ``x``: a table read by others is as wide as the model."""
         return x
+
+
+class NormedTokens(SharedTokens):
+    """The same, the norm before the positions."""
+
+    def place(self, x: Tensor, context: Context) -> Tensor:
+        """Norm, then add positions."""
+        assert self.norm is not None
+        x = self.norm(x)
+        return x if self.position is None else x + self.position(context).to(x.dtype)
 
 
 class Tokens(SharedTokens):
@@ -195,6 +244,14 @@ def _table(rows: int, width: int) -> nn.Embedding:
 @lru_cache(maxsize=16)
 def _wavelengths(base: float, width: int, device: torch.device) -> Tensor:
     return base ** (-torch.arange(0, width, 2, dtype=torch.float64, device=device) / width)
+
+
+def _after_padding(context: Context, pad: int) -> Tensor:
+    """Return rows that count real tokens from ``pad + 1``, and ``pad`` for padding, ``[1 or B, T]``."""
+    if context.input_ids is None:
+        return context.positions + pad + 1
+    real = (context.input_ids != pad).long()
+    return (real.cumsum(-1) + context.past) * real + pad
 
 
 def _fits(keys: int, length: int) -> None:

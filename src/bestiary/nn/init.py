@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bestiary.nn.attention import Projections
 from bestiary.nn.stack import Stack
 
 STD = 0.02
+
+
+def constants(model: nn.Module) -> dict[str, Tensor]:
+    """Return what each buffer of a model holds where no file says otherwise: its module's own values, or zeros."""
+    held = {name: torch.zeros(buffer.shape) for name, buffer in model.named_buffers()}
+    for name, module in model.named_modules():
+        own = module.constants() if hasattr(module, "constants") else {}  # type: ignore[operator]
+        held |= {f"{name}.{key}" if name else key: value for key, value in own.items()}
+    return held
 
 
 @torch.no_grad()

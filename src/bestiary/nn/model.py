@@ -12,8 +12,8 @@ from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
-from bestiary.nn.embeddings import Patches, SharedTokens, TaskTokens, Tokens
-from bestiary.nn.heads import HEADS, Prepares
+from bestiary.nn.embeddings import NormedTokens, Patches, SharedTokens, TaskTokens, Tokens
+from bestiary.nn.heads import FirstGlobal, HEADS, Prepares
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
 
@@ -125,8 +125,7 @@ class Tower(nn.Module):
 
     def __init__(self, node: spec.Tower, dim: int) -> None:
         super().__init__()
-        embed = node.embed
-        self.embed = Tokens(embed, dim) if isinstance(embed, spec.Tokens) else SharedTokens(_shared(embed), dim)
+        self.embed: SharedTokens = _READERS[type(node.embed)](node.embed, dim)
         self.stack = Stack(node.stack, dim)
 
     def forward(self, context: Context, inputs_embeds: Tensor | None = None) -> Tensor:
@@ -229,14 +228,15 @@ def _extended(keep: Tensor | None, cache: Cache, batch: int, tokens: int) -> Ten
     return torch.cat((before, new), dim=1)
 
 
-def _shared(node: spec.Embedding) -> spec.SharedTokens:
-    assert isinstance(node, spec.SharedTokens)
-    return node
-
-
 TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
     spec.Tokens: Tokens,
     spec.TaskTokens: TaskTokens,
+}
+
+_READERS: dict[type[spec.Embedding], Callable[[Any, int], SharedTokens]] = {
+    **TABLES,
+    spec.SharedTokens: SharedTokens,
+    spec.NormedTokens: NormedTokens,
 }
 
 EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {

@@ -20,6 +20,7 @@ from bestiary.spec import (
     Patches,
     Prefix,
     Rotary,
+    SinusoidalTable,
     Transformer,
     Window,
     walk,
@@ -63,7 +64,7 @@ def positions(embed: Embedding) -> int | None:
     if isinstance(embed, Patches):
         return (embed.image // embed.patch) ** 2 + embed.extra
     position = getattr(embed, "position", None)
-    return position.length if isinstance(position, Learned | LearnedAfterPadding) else None
+    return position.length if isinstance(position, Learned | LearnedAfterPadding | SinusoidalTable) else None
 
 
 def context_length(spec: Model, context: int | None = None) -> int:
@@ -76,7 +77,8 @@ def context_length(spec: Model, context: int | None = None) -> int:
     most = positions(embed)
     if context is None:
         trained = (node.position.length for _, node in walk(spec) if _is_rotary(node))
-        context = most or next(trained, None)
+        context = getattr(getattr(embed, "position", None), "length", None) if most is None else most
+        context = next(trained, None) if context is None else context
         if context is None:
             raise BestiaryError("context: this model's positions have no length of their own; say how many tokens")
     return checked_tokens("context", context, embed)

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from bestiary.spec.check import check
 from bestiary.spec.edit import children, swap, walk
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, TaskTokens, Tokens
+from bestiary.spec.embeddings import Embedding, NormedTokens, Patches, SharedTokens, Targeted, TaskTokens, Tokens
 from bestiary.spec.flat import flat
 from bestiary.spec.heads import (
     Classifier,
@@ -42,6 +42,8 @@ from bestiary.spec.positions import (
     RoundedRotary,
     ScorePosition,
     Sinusoidal,
+    SinusoidalAfterPadding,
+    SinusoidalTable,
     T5Bias,
     YarnScaling,
 )
@@ -95,6 +97,7 @@ __all__ = [
     "Node",
     "Norm",
     "Normed",
+    "NormedTokens",
     "Op",
     "Parallel",
     "Patches",
@@ -119,6 +122,8 @@ __all__ = [
     "SharedTokens",
     "SineDistances",
     "Sinusoidal",
+    "SinusoidalAfterPadding",
+    "SinusoidalTable",
     "Spans",
     "SpansAfterQuestion",
     "Stack",

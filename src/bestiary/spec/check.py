@@ -9,14 +9,14 @@ from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.edit import children, walk
-from bestiary.spec.embeddings import Patches, SharedTokens, TaskTokens, Tokens
+from bestiary.spec.embeddings import NormedTokens, Patches, SharedTokens, TaskTokens, Tokens
 from bestiary.spec.fields import hints, misfit
 from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
 from bestiary.spec.masks import BlockSparse
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.node import Node
 from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel, WindowedAttention
-from bestiary.spec.positions import LearnedGrid, Rotary, ScorePosition, T5Bias
+from bestiary.spec.positions import LearnedGrid, Rotary, ScorePosition, SinusoidalAfterPadding, T5Bias
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
 
@@ -184,6 +184,17 @@ def _tokens(node: Tokens | SharedTokens, spec: Model) -> Iterator[str]:
         yield "LearnedGrid is for patches of an image; tokens take Learned(length)"
 
 
+def _normed_tokens(node: NormedTokens, spec: Model) -> Iterator[str]:
+    yield from _tokens(node, spec)
+    if node.norm is None:
+        yield "NormedTokens has no norm; without one they are SharedTokens"
+
+
+def _sinusoids(node: SinusoidalAfterPadding, spec: Model) -> Iterator[str]:
+    if spec.dim < 4:
+        yield f"these sinusoids need two wavelengths at least, but dim {spec.dim} has room for {spec.dim // 2}"
+
+
 def _patches(node: Patches, spec: Model) -> Iterator[str]:
     if node.image % node.patch:
         yield f"patches of {node.patch} pixels do not tile an image of {node.image}"
@@ -248,6 +259,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Tokens: _tokens,
     TaskTokens: _tokens,
     SharedTokens: _tokens,
+    NormedTokens: _normed_tokens,
+    SinusoidalAfterPadding: _sinusoids,
     Patches: _patches,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,

@@ -50,6 +50,11 @@ class SharedTokens(Embedding):
 
 
 @dataclass(frozen=True)
+class NormedTokens(SharedTokens):
+    """The same, but the norm acts on the token vectors before the position is added (Roller et al. 2020, 90M)."""
+
+
+@dataclass(frozen=True)
 class Targeted(Embedding):
     """Tokens, and one learned vector in which the query of every target begins (Yang et al. 2019, section 2.3)."""
 

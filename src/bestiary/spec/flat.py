@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from bestiary.spec.edit import swap
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, TaskTokens, Tokens
+from bestiary.spec.embeddings import Embedding, NormedTokens, Patches, SharedTokens, Targeted, TaskTokens, Tokens
 from bestiary.spec.fold import fold
 from bestiary.spec.heads import (
     Classifier,
@@ -33,6 +33,8 @@ from bestiary.spec.positions import (
     Rotary,
     ScorePosition,
     Sinusoidal,
+    SinusoidalAfterPadding,
+    SinusoidalTable,
     T5Bias,
 )
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
@@ -94,8 +96,10 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
     terms += ["segment[token_type_ids]"] if isinstance(tokens, Tokens) and tokens.types else []
     terms += ["task[task_type_ids]"] if isinstance(tokens, TaskTokens) else []
     terms += [_position(tokens.position)] if tokens.position is not None else []
+    if isinstance(tokens, NormedTokens) and tokens.norm is not None:
+        terms[0] = f"{_norm(tokens.norm)}({terms[0]})"
     yield f"x = {' + '.join(terms)}", f"[B, {length}, {width}]"
-    if tokens.norm is not None:
+    if tokens.norm is not None and not isinstance(tokens, NormedTokens):
         yield f"x = {_norm(tokens.norm)}(x)", ""
     if table.width is not None and isinstance(embed, Tokens):
         yield "x = x @ W + b", f"{width} -> {spec.dim}"
@@ -108,7 +112,9 @@ def _position(position: EmbeddingPosition) -> str:
         )
     if isinstance(position, LearnedAfterPadding):
         return f"position[{position.pad + 1}, {position.pad + 2}, ...]"
-    return "sines_and_cosines" if isinstance(position, Sinusoidal) else "position"
+    if isinstance(position, SinusoidalAfterPadding):
+        return f"sines_and_cosines[{position.pad + 1}, {position.pad + 2}, ...]"
+    return "sines_and_cosines" if isinstance(position, Sinusoidal | SinusoidalTable) else "position"
 
 
 def _score(position: ScorePosition) -> str:

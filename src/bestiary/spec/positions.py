@@ -47,6 +47,29 @@ class Sinusoidal(EmbeddingPosition):
 
 
 @dataclass(frozen=True)
+class SinusoidalTable(EmbeddingPosition):
+    """Fixed sines in the first half of the coordinates and cosines in the second, for ``length`` positions.
+
+    The wavelengths are those of ``Sinusoidal``, the layout is tensor2tensor's (Vaswani et al. 2018). Checkpoints hold
+    the rows, rounded to float32, beside what was learned: kept, not trained and not counted (PEGASUS, Marian).
+    """
+
+    length: int
+
+
+@dataclass(frozen=True)
+class SinusoidalAfterPadding(EmbeddingPosition):
+    """Fixed sines and cosines that count real tokens only, from ``pad + 1``; padding gets none (fairseq; M2M-100).
+
+    Sines fill the first half of the coordinates, and the longest wavelength stands in the last of each half. ``length``
+    is what the model was trained for: nothing stops there.
+    """
+
+    length: int
+    pad: int = 1
+
+
+@dataclass(frozen=True)
 class RotaryScaling(Node):
     """How rotary frequencies are stretched to contexts longer than those of pretraining."""
 

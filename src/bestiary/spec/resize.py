@@ -11,7 +11,7 @@ from bestiary.spec.embeddings import Patches, Tokens
 from bestiary.spec.masks import BlockSparse, Window
 from bestiary.spec.models import Model
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, WindowedAttention
-from bestiary.spec.positions import Learned, LearnedAfterPadding
+from bestiary.spec.positions import Learned, LearnedAfterPadding, SinusoidalAfterPadding, SinusoidalTable
 from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
 from bestiary.spec.stacks import Repeat, Stack
 
@@ -54,8 +54,8 @@ def resize(
     old = spec.dim
     resized: Any = swap(spec, Stack, lambda node: _stack(node, sizes, old))
     resized = swap(resized, Tokens, lambda node: _tokens(node, sizes, old))
-    resized = swap(resized, Learned, lambda node: node.replace(length=length or node.length))
-    resized = swap(resized, LearnedAfterPadding, lambda node: node.replace(length=length or node.length))
+    for kind in (Learned, LearnedAfterPadding, SinusoidalTable, SinusoidalAfterPadding):
+        resized = swap(resized, kind, lambda node: node.replace(length=length or node.length))
     return check(resized.replace(dim=sizes.dim))
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bestiary.errors import BestiaryError
-from bestiary.nn import Model, skeleton
+from bestiary.nn import Model, constants, skeleton
 from bestiary.spec import LMHead, Stack, check, own_layers, walk
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.dialects import gguf
@@ -46,6 +46,7 @@ def load_weights(
     model = skeleton(meaning.spec)
     plan, left_out = plan_transfers(folder.tensors, model, meaning, folder.path)
     state = {name: tensor for transfer in plan for name, tensor in fetch(transfer, folder.tensors, meaning.spec)}
+    state |= _unsaid(model, state)
     _check_values(folder.tensors, plan, folder.path)
     model.load_state_dict(state, strict=True, assign=True)
     _check_repeated(folder.tensors, model, meaning, folder.path)
@@ -68,6 +69,8 @@ def plan_transfers(
     for transfer in transfers(table, own):
         theirs = tuple(_found(name, renamed) for name in transfer.theirs)
         absent = [spellings(name)[0] for name, found in zip(transfer.theirs, theirs, strict=True) if found is None]
+        if absent and not any(isinstance(own[name], torch.nn.Parameter) for name in transfer.ours):
+            continue  # constants, which files may leave out
         if absent:
             faults.append(f"{absent[0]} is missing")
             continue
@@ -75,9 +78,10 @@ def plan_transfers(
         plan.append(Transfer(transfer.ours, names, transfer.ops))
         used.update(names)
         faults += _misshapen(transfer, names, tensors, own, meaning.spec)
+    constant = {name for name, tensor in own.items() if not isinstance(tensor, torch.nn.Parameter)}
     filled = {name for transfer in plan for name in transfer.ours}
     if not faults:
-        faults += [f"nothing in the key table fills {name}" for name in own if name not in filled]
+        faults += [f"nothing in the key table fills {name}" for name in own if name not in {*filled, *constant}]
     spare = [name for name in tensors if name not in used]
     known = re.compile("|".join(p.pattern for p in (*head_patterns(table), *_repeated(meaning))) or "(?!)")
     faults += [f"{quoted(name)} is unexpected" for name in spare if not known.fullmatch(name)]
@@ -95,6 +99,15 @@ def fetch(transfer: Transfer, tensors: TensorFiles, spec: Any) -> Iterable[tuple
     for op in transfer.ops:
         values = list(op.read(values, spec, len(transfer.ours)))
     return zip(transfer.ours, values, strict=True)
+
+
+def _unsaid(model: Model, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the constants that the files do not say, in the dtype of what they do."""
+    missing = [name for name, _ in model.named_buffers() if name in model.state_dict() and name not in state]
+    if not missing:
+        return {}
+    values, like = constants(model), next(iter(state.values()))
+    return {name: values[name].to(like.dtype) for name in missing}
 
 
 def foreign(transfer: Transfer, ours: list[Tensor], spec: Any) -> list[Tensor]:
@@ -182,7 +195,7 @@ def _check_repeated(tensors: TensorFiles, model: Model, meaning: Meaning, where:
     """A tensor that the config ties to another must equal it: else the file means more than the config says."""
     own = model.state_dict()
     for name, repeats in meaning.dialect.repeated.items():
-        ours = next((spelling for spelling in spellings(repeats) if spelling in own), "")
+        ours = next((name for name in repeats.split(" or ") if name in own), "")
         for found in [n for n in tensors if ours and any(p.fullmatch(n) for p in _patterns(name))]:
             if not _is_mapped(found, meaning, own) and not torch.equal(tensors.get(found), own[ours]):
                 raise BestiaryError(
@@ -195,9 +208,10 @@ def _is_mapped(name: str, meaning: Meaning, own: Any) -> bool:
     """Tell whether a tensor is read for what it is, or is the scoring matrix of a file whose scores are not wanted."""
     table = meaning.dialect.keys(meaning.spec)
     spec: Any = meaning.spec
-    if not any(isinstance(head, LMHead) for head in spec.heads.values()):
-        return any(pattern.fullmatch(name) for pattern in head_patterns(table))
-    return any(name in spellings(theirs) for transfer in transfers(table, own) for theirs in transfer.theirs)
+    if any(name in spellings(theirs) for transfer in transfers(table, own) for theirs in transfer.theirs):
+        return True
+    scores = any(isinstance(head, LMHead) for head in spec.heads.values())
+    return not scores and any(pattern.fullmatch(name) for pattern in head_patterns(table))
 
 
 def _check_values(tensors: TensorFiles, plan: list[Transfer], where: Path) -> None:

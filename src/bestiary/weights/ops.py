@@ -95,11 +95,15 @@ def _neighbors(tensor: Tensor, heads: int) -> Tensor:
     return torch.stack((first, second), dim=2).flatten(0, 2)
 
 
+IMPLIED = Op(lambda tensors, node, parts: tensors, lambda tensors, node, parts: tensors)
+"""Changes nothing; marks constants that files leave out where they are those of a fresh model."""
+
 OPS: dict[str, Op] = {
     "T": Op(_each(_transpose), _each(_transpose)),
     "split": Op(_split, _join),
     "unwrap": Op(_each(_unwrap), _each(_wrap)),
     "flatten": Op(_each(_flatten), _each(_unflatten)),
+    "implied": IMPLIED,
     "row": Op(_each(_row), _each(_as_row)),
     "heads": Op(_each(_heads_flat), _each(_heads_apart)),
     "rotary_q": Op(

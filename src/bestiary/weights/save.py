@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from bestiary.errors import BestiaryError
-from bestiary.nn import Model
+from bestiary.nn import Model, constants
 from bestiary.spec import Classifier
 from bestiary.weights.keys import spellings, transfers
 from bestiary.weights.load import foreign
+from bestiary.weights.ops import IMPLIED
 from bestiary.weights.translate import spell
 
 
@@ -68,10 +70,17 @@ def published(model: Model, dialect: str | None = None) -> dict[str, Tensor]:
     own = model.state_dict()
     tensors: dict[str, Tensor] = {}
     for transfer in transfers(family.keys(model.spec), own):
+        if IMPLIED in transfer.ops and all(_is_fresh(model, name) for name in transfer.ours):
+            continue
         values = foreign(transfer, [own[name] for name in transfer.ours], model.spec)
         for name, value in zip(transfer.theirs, values, strict=True):
             tensors[spellings(name)[-1 if bare else 0]] = value.contiguous()
     return tensors
+
+
+def _is_fresh(model: Model, name: str) -> bool:
+    held = model.get_buffer(name)
+    return torch.equal(held, constants(model)[name].to(held))
 
 
 def _label_names(model: Model, carried: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bestiary.weights.dialects import (
     albert,
     bart,
+    barts,
     bert,
     big_bird,
     distilbert,
@@ -47,6 +48,7 @@ DIALECTS: dict[str, Dialect] = {
         mt5.MT5,
         mt5.UMT5,
         bart.DIALECT,
+        *barts.DIALECTS,
         llama.DIALECT,
         vit.DIALECT,
         xlnet.DIALECT,

@@ -1,9 +1,9 @@
-"""BART's checkpoints."""
+"""BART's checkpoints, and what its kin share with them."""
 
 from __future__ import annotations
 
 from bestiary.spec import EncoderDecoder, own_layers
-from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Flag, Number, Pin, Size, Word
+from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Flag, Number, Pin, Row, Size, Word
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
 
 
@@ -13,6 +13,7 @@ def _side(side: str) -> str:
     attentions = (("attn", "self_attn"), ("cross", "encoder_attn"))[: 2 if side == "decoder" else 1]
     lines = [
         f"{side}.embed.position.weight = [model.]{side}.embed_positions.weight",
+        f"{side}.stack.norm.{{weight,bias}} = [model.]{side}.layer_norm.{{weight,bias}}",
         f"{side}.embed.norm.{{weight,bias}} = [model.]{side}.layernorm_embedding.{{weight,bias}}",
         f"{ours}.mlp.{{up,down}}.weight = {layer}.{{fc1,fc2}}.weight",
         f"{ours}.mlp.{{up,down}}.bias = {layer}.{{fc1,fc2}}.bias",
@@ -32,7 +33,27 @@ encoder.embed.tokens.weight = [model.]shared.weight
 {_side("encoder")}
 {_side("decoder")}
 heads.lm.offset = final_logits_bias | row
+heads.spans.output.{{weight,bias}} = qa_outputs.{{weight,bias}}
 """
+
+
+def choices(before: bool = False, embedding: bool = True, fixed: bool = False, early: bool = False) -> dict[str, Row]:
+    """Pin the switches of one class that once had all these families in it: norms before, on embeddings, fixed rows.
+
+    Each family is another architecture here, so that each obeys one value.
+    """
+    reason = "the other choice is another architecture"
+    return {
+        "add_bias_logits": Pin((False,), "a trained output bias was never published in this family"),
+        "add_final_layer_norm": Pin((before,), reason),
+        "normalize_before": Pin((before,), reason),
+        "normalize_embedding": Pin((embedding,), reason),
+        "static_position_embeddings": Pin((fixed,), reason),
+        "do_blenderbot_90_layernorm": Pin((early,), reason) if embedding else WAIVE,  # says where that norm stands
+        "layernorm_variant": Pin(("prelayernorm",) if before else ("xlm",), reason),
+        "extra_pos_embeddings": Pin((2,), "the table of positions has two rows that are never used"),
+    }
+
 
 CONFIG = {
     **COMMON,
@@ -51,12 +72,7 @@ CONFIG = {
     "activation_dropout": Number("activation_dropout", 0.0),
     "scale_embedding": Flag("scaled", False),
     "is_encoder_decoder": Pin((True,), "one side alone is another architecture"),
-    "add_bias_logits": Pin((False,), "a trained output bias was never published in this family"),
-    "add_final_layer_norm": Pin((False,), "a norm after the last layer is another architecture"),
-    "normalize_before": Pin((False,), "norms before the branches are another architecture"),
-    "normalize_embedding": Pin((True,), "embeddings without a norm are another architecture"),
-    "static_position_embeddings": Pin((False,), "fixed positions are another architecture"),
-    "extra_pos_embeddings": Pin((2,), "the table of positions has two rows that are never used"),
+    **choices(),
     "force_bos_token_to_be_generated": WAIVE,
     "encoder_layerdrop": WAIVE,
     "decoder_layerdrop": WAIVE,
@@ -66,7 +82,8 @@ CONFIG = {
 }
 
 
-def _arguments(spec: EncoderDecoder) -> Arguments:
+def arguments(spec: EncoderDecoder) -> Arguments:
+    """Read the sizes of a pair off its spec."""
     encoder, decoder = own_layers(spec.encoder.stack), own_layers(spec.decoder.stack)
     attention, mlp = encoder[0]
     return {
@@ -87,17 +104,25 @@ def _arguments(spec: EncoderDecoder) -> Arguments:
     }
 
 
+REPEATED = {
+    "[model.]encoder.embed_tokens.weight": "encoder.embed.tokens.weight",
+    "[model.]decoder.embed_tokens.weight": "encoder.embed.tokens.weight",
+    "lm_head.weight": "encoder.embed.tokens.weight",
+    "[model.]encoder.version": "",  # of the format of the files that these were converted from
+    "[model.]decoder.version": "",
+}
+
 DIALECT = Dialect(
     name="bart",
     architecture=always("bart"),
     architectures=("bart",),
     keys=always(KEYS),
     config=CONFIG,
-    tasks={"BartForConditionalGeneration": "seq2seq-lm", "BartModel": "base"},
-    repeated={
-        "[model.]encoder.embed_tokens.weight": "encoder.embed.tokens.weight",
-        "[model.]decoder.embed_tokens.weight": "encoder.embed.tokens.weight",
-        "lm_head.weight": "encoder.embed.tokens.weight",
+    tasks={
+        "BartForConditionalGeneration": "seq2seq-lm",
+        "BartModel": "base",
+        "BartForQuestionAnswering": "question-answering",
     },
-    arguments=_arguments,
+    repeated=REPEATED,
+    arguments=arguments,
 )

@@ -27,7 +27,7 @@ class Dialect:
     repeated: Mapping[str, str] = field(default_factory=dict)
     """Tensors that files may hold beside the mapped ones: those that repeat one of ours, or ``""``: nothing learned.
 
-    ``[prefix.]`` in ours is there in some specs and not in others."""
+    Where specs differ, ours are several, with ``or`` between them: the first that a model has."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Older endings of tensor names, and what they became."""
     told: Mapping[str, str] = field(default_factory=dict)

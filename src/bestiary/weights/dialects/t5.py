@@ -173,7 +173,7 @@ def _architecture(config: Mapping[str, Any]) -> str:
 
 
 REPEATED = {
-    "encoder.embed_tokens.weight": "[encoder.]embed.tokens.weight",
+    "encoder.embed_tokens.weight": "encoder.embed.tokens.weight or embed.tokens.weight",
     "decoder.embed_tokens.weight": "encoder.embed.tokens.weight",
     "lm_head.weight": "encoder.embed.tokens.weight",
     # T5 1.0 files of 2020 hold a bias that no cross-attention ever read.
