@@ -98,7 +98,9 @@ def test_masks_agree_with_their_definition(masks: tuple[Mask, ...], past: int, t
         for query in range(tokens):
             for key in range(keys):
                 real = keep is None or bool(keep[row, key])
-                expected = real and sees(masks, past + query, key, int(prefix[row]))
+                padding = 0 if keep is None else key - (int(keep[row, : key + 1].sum()) - 1)
+                open_to = int(prefix[row]) + padding  # the prefix's length counts real tokens
+                expected = real and sees(masks, past + query, key, open_to)
                 found = mask is None or bool(mask.expand(3, 1, tokens, keys)[row, 0, query, key])
                 assert found == expected
 

@@ -79,3 +79,21 @@ def test_fixed_tables_are_built_filled_kept_and_not_counted(name: str) -> None:
 
 def test_what_a_model_was_trained_for_is_its_context() -> None:
     assert flops(make("m2m_100", **PAIR)).tokens == 24  # of either side, though nothing stops there
+
+
+def test_the_shifted_norm_divides_by_the_raw_scale() -> None:
+    norm = build(make("alexatm", **PAIR), seed=0).encoder.stack.norm
+    x = torch.randn(2, 3, 16) + 5
+    with torch.no_grad():
+        norm.weight.uniform_(0.5, 2)
+        norm.bias.uniform_(-1, 1)
+    found = norm(x)
+    for row in range(2):
+        for token in range(3):
+            vector = x[row, token].tolist()
+            mean, square = sum(vector) / 16, sum(value**2 for value in vector) / 16
+            expected = [
+                (value - mean) / math.sqrt(square + 1e-12) * gain + offset
+                for value, gain, offset in zip(vector, norm.weight.tolist(), norm.bias.tolist(), strict=True)
+            ]
+            assert found[row, token].tolist() == pytest.approx(expected, abs=FLOAT32)

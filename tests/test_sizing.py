@@ -43,6 +43,7 @@ BERT = {"dim": 768, "depth": 12, "heads": 12, "hidden": 3072, "vocab": 30522}
 GPT3 = make("gpt3", dim=12288, depth=96, heads=96, hidden=49152)
 LLAMA = make("llama", dim=4096, depth=32, heads=32, hidden=11008)
 T5_11B = make("t5", dim=1024, depth=24, heads=128, head_dim=128, hidden=65536)
+ALEXATM = make("alexatm", dim=4096, encoder_depth=46, decoder_depth=32, heads=32, hidden=16384, vocab=153600)
 VIT = make("vit", dim=768, depth=12, heads=12, hidden=3072)
 
 
@@ -64,6 +65,7 @@ PUBLISHED = [
     (T5_11B, 11_307_321_344),
     (LLAMA, 6_738_415_616),
     (VIT, 86_567_656),
+    (ALEXATM, 19_751_751_680),  # stated as 19.75B: three tables of 150 x 1024 tokens
 ]
 
 
@@ -135,7 +137,7 @@ BUILT: dict[str, Model] = {
     "t5_encoder": make("t5_encoder", **T5),
     "bart": make("bart", dim=16, encoder_depth=3, decoder_depth=2, heads=4, hidden=24, vocab=50),
     **{name: make(name, dim=16, encoder_depth=3, decoder_depth=2, heads=4, hidden=24, vocab=50) for name in (
-        "mbart", "pegasus", "blenderbot_small", "m2m_100", "marian")},
+        "mbart", "pegasus", "blenderbot_small", "m2m_100", "marian", "alexatm")},
     "marian of two tables": make("marian", dim=16, encoder_depth=1, decoder_depth=1, heads=4, hidden=24, vocab=50,
                                  decoder_vocab=40),
     "llama": make("llama", **SMALL, kv_heads=2, attention_bias=True, mlp_bias=True),

@@ -62,7 +62,7 @@ from bestiary.spec import (
 
 SIZES = {"dim": 24, "depth": 3, "heads": 4, "hidden": 40, "vocab": 61}
 PAIR = {"dim": 24, "encoder_depth": 2, "decoder_depth": 3, "heads": 4, "hidden": 40, "vocab": 61}
-PAIRS = ("bart", "mbart", "pegasus", "blenderbot", "blenderbot_small", "m2m_100", "marian")
+PAIRS = ("bart", "mbart", "pegasus", "blenderbot", "blenderbot_small", "m2m_100", "marian", "alexatm")
 MORE: dict[str, dict[str, Any]] = {
     "t5": {"head_dim": 6},
     "t5_1_1": {"head_dim": 10},

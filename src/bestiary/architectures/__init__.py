@@ -129,6 +129,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "blenderbot_small": Architecture(bart.blenderbot_small, "seq2seq-lm", _SEQ2SEQ),
     "m2m_100": Architecture(bart.m2m_100, "seq2seq-lm", _SEQ2SEQ),
     "marian": Architecture(bart.marian, "seq2seq-lm", _SEQ2SEQ),
+    "alexatm": Architecture(bart.alexatm, "seq2seq-lm", _SEQ2SEQ),
     "llama": Architecture(llama.llama, "causal-lm", _DECODER),
     "xlnet": Architecture(xlnet.xlnet, "causal-lm", _XLNET),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),

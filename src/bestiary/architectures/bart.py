@@ -23,6 +23,7 @@ from bestiary.spec import (
     NormedTokens,
     Residual,
     SharedTokens,
+    ShiftedRMSNorm,
     SinusoidalAfterPadding,
     SinusoidalTable,
     Stack,
@@ -132,11 +133,22 @@ def marian(model: EncoderDecoder, *, decoder_vocab: int | None = None) -> Encode
     ``decoder_vocab`` gives the decoder a token table of its own.
     """
     model = _fixed_positions(_bare_embeddings(model))
-    if decoder_vocab is None:
-        return model
-    embed: Any = model.decoder.embed
-    own = Tokens(decoder_vocab, position=embed.position, scaled=embed.scaled, dropout=embed.dropout)
-    return model.replace(decoder=model.decoder.replace(embed=own))
+    return model if decoder_vocab is None else _two_tables(model, decoder_vocab)
+
+
+@varies(bart)
+def alexatm(model: EncoderDecoder, *, types: int = 1, tied: bool = False) -> EncoderDecoder:
+    """AlexaTM 20B (Soltan et al. 2022): norms as in PEGASUS but of another kind, a token table for each side.
+
+    The encoder's positions have no unused rows, the decoder's have BART's two. The count that the paper states is that
+    of an output matrix of its own; the released code ties it to the decoder's table, which ``tied`` says.
+    """
+    model = swap(_bare_embeddings(_norms_first(model)), LayerNorm, ShiftedRMSNorm())
+    encoder: Any = model.encoder.embed
+    model = _two_tables(model, encoder.vocab)
+    embed = encoder.replace(types=types, position=Learned(encoder.position.length))
+    model = model.replace(encoder=model.encoder.replace(embed=embed))
+    return model.with_heads({"lm": LMHead(tied=tied, offset=True)})
 
 
 def _norms_first(model: EncoderDecoder) -> EncoderDecoder:
@@ -153,6 +165,13 @@ def _bare_embeddings(model: EncoderDecoder) -> EncoderDecoder:
 
 def _fixed_positions(model: EncoderDecoder) -> EncoderDecoder:
     return swap(model, Learned, lambda position: SinusoidalTable(position.length))
+
+
+def _two_tables(model: EncoderDecoder, vocab: int) -> EncoderDecoder:
+    """Give the decoder a token table of its own."""
+    embed: Any = model.decoder.embed
+    own = Tokens(vocab, position=embed.position, scaled=embed.scaled, dropout=embed.dropout)
+    return model.replace(decoder=model.decoder.replace(embed=own))
 
 
 def _first_row_first(model: EncoderDecoder) -> EncoderDecoder:

@@ -1,6 +1,7 @@
 """T5: an encoder-decoder with relative biases on the scores and no other position (Raffel et al. 2019).
 
-mT5 (Xue et al. 2020) and ByT5 are T5 1.1 at other sizes and vocabularies. UL2 (Tay et al. 2022) is T5 1.1 with SiLU.
+mT5 (Xue et al. 2020) and ByT5 are T5 1.1 at other sizes and vocabularies. UL2 (Tay et al. 2022) is T5 1.1 with
+SiLU.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ def generate(
     eos_token_id: int | Collection[int] | None = None,
     pad_token_id: int | None = None,
     decoder_start_token_id: int | None = None,
+    prefix_length: Tensor | None = None,
     stop: Stop | None = None,
     seed: int | None = None,
 ) -> Tensor:
@@ -41,12 +42,15 @@ def generate(
     A decoder's answer is the prompt, as given, and the new tokens; an encoder-decoder's is the decoder's tokens from
     its start token on. Prompts may be padded on either side (``attention_mask`` says where). A row ends with an
     ``eos_token_id``, or where ``stop`` says so, and is filled with ``pad_token_id``. ``seed`` makes samples repeatable.
+    A decoder with prefix masks reads the first ``prefix_length`` ``[B]`` real tokens of each prompt in both directions,
+    the whole prompt unless said.
     Ids that are not given are read off the checkpoint's config. Raises ``BestiaryError`` for a model that cannot
     generate and for a prompt that leaves no room.
     """
     steps = tokens(
         model, input_ids, attention_mask, sampling=sampling, eos_token_id=eos_token_id, pad_token_id=pad_token_id,
-        decoder_start_token_id=decoder_start_token_id, stop=stop, seed=seed, max_new_tokens=max_new_tokens,
+        decoder_start_token_id=decoder_start_token_id, prefix_length=prefix_length, stop=stop, seed=seed,
+        max_new_tokens=max_new_tokens,
     )  # fmt: skip
     new = list(islice(steps, max_new_tokens))
     first = input_ids
@@ -66,6 +70,7 @@ def tokens(
     eos_token_id: int | Collection[int] | None = None,
     pad_token_id: int | None = None,
     decoder_start_token_id: int | None = None,
+    prefix_length: Tensor | None = None,
     stop: Stop | None = None,
     seed: int | None = None,
 ) -> Iterator[Tensor]:
@@ -74,7 +79,7 @@ def tokens(
     ends = _ends(model, eos_token_id).to(input_ids.device)
     pad = _pad(model, pad_token_id, ends)
     generator = None if seed is None else torch.Generator(input_ids.device).manual_seed(seed)
-    advance = _decoder(model, input_ids, attention_mask, max_new_tokens, decoder_start_token_id)
+    advance = _decoder(model, input_ids, attention_mask, max_new_tokens, decoder_start_token_id, prefix_length)
     finished = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
     new: list[Tensor] = []
     chosen: Tensor | None = None
@@ -134,7 +139,12 @@ def _until(pieces: Iterator[str], stops: Collection[str]) -> Iterator[str]:
 
 
 def _decoder(
-    model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int, start: int | None
+    model: Any,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    room: int,
+    start: int | None,
+    prefix: Tensor | None,
 ) -> Callable[[Tensor | None], Tensor]:
     """Return the function that reads the last chosen tokens (none at first) and gives the next scores, [B, vocab]."""
     if input_ids.dim() != 2 or not input_ids.shape[1]:
@@ -146,27 +156,33 @@ def _decoder(
         return _targeted(model, input_ids, attention_mask)
     if not any(isinstance(head, spec.LMHead) for head in heads) or not _is_causal(model.spec):
         raise BestiaryError("this model does not generate: it is no causal language model; load one, or another task")
+    if prefix is not None and not _has_prefix(model.spec):
+        raise BestiaryError("prefix_length is for a decoder with prefix masks, which this model has not: leave it out")
     if isinstance(model.spec, spec.EncoderDecoder):
         return _seq2seq(model, input_ids, attention_mask, room, _start(model, start))
-    return _causal(model, input_ids, attention_mask, room)
+    return _causal(model, input_ids, attention_mask, room, prefix)
 
 
 def _causal(
-    model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int
+    model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int, prefix: Tensor | None
 ) -> Callable[[Tensor | None], Tensor]:
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
     ids, mask = _left_padded(input_ids, mask)
     _check_room(model.spec.embed, ids.shape[1], room)
     cache = Cache(ids.shape[1] + min(room, ROOM))
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    places = (mask.cumsum(-1) - 1).clamp(min=0)
+    prefixed = {}
+    if _has_prefix(model.spec):
+        prefixed = {"prefix_length": mask.sum(-1) if prefix is None else prefix.to(ids.device)}
 
     def advance(chosen: Tensor | None) -> Tensor:
-        nonlocal mask, positions
+        nonlocal mask, places
         read = ids
         if chosen is not None:
             read = chosen[:, None]
-            mask, positions = torch.cat((mask, mask.new_ones(len(mask), 1)), dim=1), positions[:, -1:] + 1
-        return model(read, mask, position_ids=positions, past_key_values=cache, logits_to_keep=1).logits[:, -1]
+            mask, places = torch.cat((mask, mask.new_ones(len(mask), 1)), dim=1), places[:, -1:] + 1
+        out = model(read, mask, position_ids=places, past_key_values=cache, logits_to_keep=1, **prefixed)
+        return out.logits[:, -1]
 
     return advance
 
@@ -236,6 +252,11 @@ def _is_causal(model: Any) -> bool:
     stack = model.decoder.stack if isinstance(model, spec.EncoderDecoder) else model.stack
     masks = [node.mask for _, node in spec.walk(stack) if isinstance(node, spec.Attention | spec.RelativeAttention)]
     return all(any(isinstance(mask, spec.Causal | spec.Prefix) for mask in own) for own in masks)
+
+
+def _has_prefix(model: Any) -> bool:
+    stack = model.decoder.stack if isinstance(model, spec.EncoderDecoder) else model.stack
+    return any(isinstance(node, spec.Prefix) for _, node in spec.walk(stack))
 
 
 def _config_ids(model: Any, key: str) -> list[int]:

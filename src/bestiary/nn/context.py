@@ -36,7 +36,7 @@ class Context:
     cache: Cache | None = None
 
     prefix: Tensor | None = None
-    """Length of the prefix that prefix masks leave open, ``[B]``."""
+    """How many real tokens stand in the prefix that prefix masks leave open, ``[B]``."""
 
     everywhere: Tensor | None = None
     """Which tokens are global to windowed attention, ``[B, T]`` bool; ``None`` when none is."""

@@ -28,8 +28,11 @@ def _memory_span(mask: MemorySpan, query: Tensor, key: Tensor, context: Context)
 
 
 def _prefix(mask: Prefix, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
-    seen = key <= query
-    return seen if context.prefix is None else seen | (key < context.prefix[:, None, None, None])
+    if context.prefix is None:
+        return key <= query
+    # The prefix's length counts real tokens: padding on the left comes before it.
+    place = key if context.keep is None else context.keep.long().cumsum(-1)[:, None, None, :] - 1
+    return (key <= query) | (place < context.prefix[:, None, None, None])
 
 
 _ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
@@ -42,7 +45,7 @@ _ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
 
 def self_mask(masks: tuple[Mask, ...], context: Context) -> Tensor | None:
     """Return which keys each query sees, ``[1 or B, 1, T, K]`` bool, or ``None`` when every query sees every key."""
-    if context.queries == 1 and masks == (Causal(),):
+    if context.queries == 1 and masks in ((Causal(),), (Prefix(),)):
         masks = ()  # the newest token is after every key
     return context.once(("mask", masks), lambda: _conjunction(masks, context))
 

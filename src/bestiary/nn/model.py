@@ -87,6 +87,8 @@ class TokenTransformer(Model):
         ``inputs_embeds`` ``[B, T, width]`` stands for the first. ``attention_mask`` is ones for real tokens, ``[B, T]``
         or, with a cache, ``[B, K]``. ``prefix_length`` ``[B]`` is for prefix masks; ``global_attention_mask``
         ``[B, T]``, ones for global tokens, is for windowed attention. A language model scores the last
+        or, with a cache, ``[B, K]``. ``prefix_length`` ``[B]`` is how many real tokens prefix masks leave open, none
+        unless said. A language model scores the last
         ``logits_to_keep`` tokens only, 0 for all. Raises ``BestiaryError`` when the input is longer than the model's
         positions.
         """

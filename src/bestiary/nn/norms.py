@@ -30,11 +30,27 @@ class RescaleNorm(RMSNorm):
         return self.weight * (x * scale).to(x.dtype)
 
 
+class ShiftedRMSNorm(nn.Module):
+    """The mean taken out, divided by the root mean square of the vector as it came."""
+
+    def __init__(self, node: spec.ShiftedRMSNorm, dim: int) -> None:
+        super().__init__()
+        self.eps = node.eps
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
+        return (x - x.mean(-1, keepdim=True)) * scale * self.weight + self.bias
+
+
 def norm(node: spec.Norm, dim: int) -> nn.Module:
     """Build the module of a norm for vectors of width ``dim``."""
     if isinstance(node, spec.LayerNorm):
         return nn.LayerNorm(dim, eps=node.eps, bias=node.bias)
     if isinstance(node, spec.RescaleNorm):
         return RescaleNorm(node, dim)
+    if isinstance(node, spec.ShiftedRMSNorm):
+        return ShiftedRMSNorm(node, dim)
     assert isinstance(node, spec.RMSNorm)
     return RMSNorm(node, dim)

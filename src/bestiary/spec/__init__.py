@@ -26,7 +26,7 @@ from bestiary.spec.heads import (
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
 from bestiary.spec.node import Named, Node
-from bestiary.spec.norms import LayerNorm, Norm, RescaleNorm, RMSNorm
+from bestiary.spec.norms import LayerNorm, Norm, RescaleNorm, RMSNorm, ShiftedRMSNorm
 from bestiary.spec.ops import GLU, MLP, Activation, Attention, CrossAttention, Normed, Op, Parallel, WindowedAttention
 from bestiary.spec.positions import (
     Alibi,
@@ -120,6 +120,7 @@ __all__ = [
     "ScorePosition",
     "SentencePair",
     "SharedTokens",
+    "ShiftedRMSNorm",
     "SineDistances",
     "Sinusoidal",
     "SinusoidalAfterPadding",

@@ -23,7 +23,7 @@ from bestiary.spec.heads import (
 )
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
-from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm
+from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm, ShiftedRMSNorm
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel, WindowedAttention
 from bestiary.spec.positions import (
     Alibi,
@@ -246,6 +246,8 @@ def _masks(masks: tuple[Mask, ...]) -> str:
 
 
 def _norm(norm: Norm) -> str:
+    if isinstance(norm, ShiftedRMSNorm):
+        return "shifted_norm"
     return "rms_norm" if isinstance(norm, RMSNorm | RescaleNorm) else "layer_norm"
 
 

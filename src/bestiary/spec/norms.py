@@ -37,3 +37,13 @@ class RescaleNorm(Norm):
     """
 
     eps: float = 1e-6
+
+
+@dataclass(frozen=True)
+class ShiftedRMSNorm(Norm):
+    """The mean taken out, but divided by the root mean square of what it was taken out of; gain and offset learned.
+
+    Layer normalization as AlexaTM's released code has it (Soltan et al. 2022): the variance is not that about the mean.
+    """
+
+    eps: float = 1e-12
