@@ -4,8 +4,9 @@ from bestiary.sizing.count import Count, count
 from bestiary.sizing.difference import Change, Difference, diff
 from bestiary.sizing.flops import Flops, flops
 from bestiary.sizing.memory import GPU_MEMORY, PRECISIONS, Memory, cache_bytes, fits, memory, weight_bytes
+from bestiary.sizing.quantized import quantized_bytes
 
 __all__ = [
     "GPU_MEMORY", "PRECISIONS", "Change", "Count", "Difference", "Flops", "Memory", "cache_bytes", "count", "diff",
-    "fits", "flops", "memory", "weight_bytes",
+    "fits", "flops", "memory", "quantized_bytes", "weight_bytes",
 ]  # fmt: skip

@@ -60,6 +60,11 @@ def maps(node: Node, model: Model) -> Maps:
     return _RULES[type(node)](node, model)
 
 
+def has_maps(node: Node) -> bool:
+    """Tell whether a node applies maps of its own; others only hold nodes that do."""
+    return type(node) in _RULES
+
+
 def _attention(node: Attention | CrossAttention | RelativeAttention | TwoStreamAttention, model: Model) -> Maps:
     # Without a head width of its own the heads split dim, so dim stays exact where a half-made edit does not divide it.
     inner = node.heads * node.head_dim if node.head_dim else model.dim
