@@ -97,8 +97,11 @@ def inputs(case: Case, side: str | None, seed: int = 0, tokens: int = TOKENS) ->
     keep = kept(tokens, side)
     given = {"input_ids": texts(config, keep)}
     given |= {} if side is None else {"attention_mask": keep}
+    if "source_twice" in reads:
+        last = (torch.arange(TOKENS) * keep).argmax(-1, keepdim=True)
+        given["input_ids"] = given["input_ids"].scatter(1, last, config.eos_token_id)
     if config.is_encoder_decoder:
-        past = kept(TOKENS - 2, side)
+        past = keep if "source_twice" in reads else kept(TOKENS - 2, side)
         given |= {"decoder_input_ids": texts(config, past)}
         given |= {} if side is None else {"decoder_attention_mask": past}
     if "position_ids" in reads and side == "left":

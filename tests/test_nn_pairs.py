@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from bestiary.architectures import make
+from bestiary.architectures import make, with_task
+from bestiary.errors import BestiaryError
 from bestiary.nn import Context, build, constants
 from bestiary.nn.embeddings import POSITIONS
 from bestiary.sizing import count, flops
@@ -75,6 +76,18 @@ def test_fixed_tables_are_built_filled_kept_and_not_counted(name: str) -> None:
     learned = swap(spec, SinusoidalTable, lambda position: Learned(position.length))
     assert count(learned).total - count(spec).total == 2 * 12 * 16
     assert flops(spec).sequence == flops(learned).sequence
+
+
+def test_a_source_is_classified_where_it_ends() -> None:
+    model = build(with_task(make("bart", **PAIR), "bart", "sequence-classification", 3), seed=0)
+    ids, mask = torch.randint(3, 50, (2, 5)), torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    output = model(ids, mask, decoder_input_ids=ids)
+    head = model.heads["classifier"]
+    for row, place in enumerate((4, 2)):
+        vector = head.transform.dense(output.last_hidden_state[row, place]).tanh()
+        assert torch.allclose(output.logits[row], head.output(vector), atol=FLOAT32)
+    with pytest.raises(BestiaryError, match="the decoder was given 3 tokens and the encoder 5"):
+        model(ids, mask, decoder_input_ids=ids[:, :3])
 
 
 def test_what_a_model_was_trained_for_is_its_context() -> None:

@@ -40,6 +40,8 @@ def _rows(kind: type[Any], classes: str, label: str = "", **settings: Any) -> li
 ROWS: tuple[Row, ...] = (
     *rows(bart, "BartForQuestionAnswering"),
     *_rows(MBartConfig, "MBartModel MBartForConditionalGeneration MBartForQuestionAnswering"),
+    *rows(bart, "BartForSequenceClassification", reads=("source_twice",)),
+    *_rows(MBartConfig, "MBartForSequenceClassification", reads=("source_twice",)),
     *_rows(PegasusConfig, "PegasusModel PegasusForConditionalGeneration"),
     *_rows(PegasusConfig, "PegasusForConditionalGeneration", "odd-width", d_model=27, encoder_attention_heads=3,
            decoder_attention_heads=9),

@@ -28,8 +28,8 @@ class Row:
     tolerance: float = 1e-10
     reads: tuple[str, ...] = ()
     """What the class takes beside tokens: ``token_type_ids``; ``task_type_ids``; ``global_attention_mask``;
-    ``position_ids``, given where padding is on the left; ``target_mapping``, with ``perm_mask``; ``pixel_values``,
-    instead of tokens."""
+    ``position_ids``, given where padding is on the left; ``target_mapping``, with ``perm_mask``; ``source_twice``, a
+    source with an end of text, and as many tokens for the decoder; ``pixel_values``, instead of tokens."""
     caches: bool = True
     """Whether the reference can keep keys and values."""
     steady: bool = True

@@ -96,7 +96,11 @@ _XLNET: dict[str, Task] = {
     "question-answering": xlnet.find_spans,
 }
 _SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
-_BART: dict[str, Task] = {**_SEQ2SEQ, "question-answering": heads.find_spans}
+_BART: dict[str, Task] = {
+    **_SEQ2SEQ,
+    "sequence-classification": bart.classify_source,
+    "question-answering": heads.find_spans,
+}
 
 ARCHITECTURES: dict[str, Architecture] = {
     "transformer": Architecture(transformer.transformer, "seq2seq-lm", _SEQ2SEQ),

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from bestiary.architectures.heads import Heads
 from bestiary.spec import (
     MLP,
     Activation,
     Attention,
     Causal,
+    Classifier,
     CrossAttention,
     EncoderDecoder,
     LayerNorm,
@@ -29,6 +31,7 @@ from bestiary.spec import (
     Stack,
     Tokens,
     Tower,
+    Transform,
     swap,
 )
 
@@ -70,6 +73,14 @@ def bart(
         Stack((layer(decoder_heads or heads, decoder_hidden or hidden, True),) * decoder_depth),
     )
     return EncoderDecoder(dim, encoder, decoder, {"lm": LMHead(offset=True)})
+
+
+def classify_source(spec: EncoderDecoder, labels: int) -> Heads:
+    """A label for the source, which the decoder reads too: from its vector where the source ends (Lewis et al. 2019).
+
+    The authors read the last end-of-text token there, which is the last token of every source that they encode.
+    """
+    return {"classifier": Classifier(labels, "source_end", Transform("tanh"))}
 
 
 def varies(

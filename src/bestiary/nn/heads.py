@@ -213,7 +213,12 @@ def _pooled(x: Tensor, context: Context) -> Tensor:
 def _last(x: Tensor, context: Context) -> Tensor:
     if context.keep is None:
         return x[:, -1]
-    last = (torch.arange(context.keys, device=x.device) * context.keep).argmax(-1)
+    return _at_last(x, context.keep)
+
+
+def _at_last(x: Tensor, keep: Tensor) -> Tensor:
+    """Return each row's vector at its last kept place, ``[B, dim]``."""
+    last = (torch.arange(keep.shape[1], device=x.device) * keep).argmax(-1)
     return x[torch.arange(len(x), device=x.device), last]
 
 
@@ -223,12 +228,25 @@ def _mean(x: Tensor, context: Context) -> Tensor:
     return (x * context.keep[..., None]).sum(1) / context.keep.sum(1, keepdim=True)
 
 
+def _source_end(x: Tensor, context: Context) -> Tensor:
+    assert context.memory is not None
+    places = context.memory.shape[1]
+    if x.shape[1] != places:
+        raise BestiaryError(
+            f"the decoder was given {x.shape[1]} tokens and the encoder {places}: what is classified is the source,"
+            " so give both the same text, the decoder's shifted right by one"
+        )
+    keep = context.memory_keep
+    return x[:, -1] if keep is None else _at_last(x, keep)
+
+
 SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
     "every": lambda x, context: x,
     "first": lambda x, context: x[:, 0],
     "last": _last,
     "end": lambda x, context: x[:, -1],
     "mean": _mean,
+    "source_end": _source_end,
     "pooled": _pooled,
 }
 

@@ -13,7 +13,7 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
 from bestiary.nn.embeddings import NormedTokens, Patches, SharedTokens, TaskTokens, Tokens
-from bestiary.nn.heads import FirstGlobal, HEADS, Prepares
+from bestiary.nn.heads import HEADS, Prepares
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
 

@@ -238,6 +238,8 @@ def _lm_head(node: LMHead, spec: Model) -> Iterator[str]:
 def _classifier(node: Classifier, spec: Any) -> Iterator[str]:
     if node.source == "pooled":
         yield from _needs_pooler(node, spec)
+    if node.source == "source_end" and not isinstance(spec, EncoderDecoder):
+        yield "what stands where the source ends needs an encoder that reads a source; take the last token"
 
 
 def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:

@@ -263,7 +263,7 @@ def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
         yield f"logits = {source} @ {matrix}{bias}", f"head {name}: [B, T, {table.vocab}]"
     elif isinstance(head, Classifier):
         read = {"every": "x", "first": "x[:, 0]", "last": "x[:, last]", "end": "x[:, -1]"}
-        read |= {"mean": "mean(x)", "pooled": "pooler_output"}
+        read |= {"mean": "mean(x)", "source_end": "x[:, last of input_ids]", "pooled": "pooler_output"}
         yield from _transform(head.transform)
         source = "h" if head.transform else read[head.source]
         yield f"logits = {source} @ W{' + b' if head.bias else ''}", f"head {name}: {head.labels} labels"

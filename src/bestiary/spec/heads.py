@@ -9,9 +9,9 @@ from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm
 from bestiary.spec.ops import Activation
 
-Source = Literal["every", "first", "last", "end", "mean", "pooled"]
+Source = Literal["every", "first", "last", "end", "mean", "source_end", "pooled"]
 """Which vectors a classifier reads: every token's, the first's, the last real token's, the last place's whether it is
-padding or not, the mean of real tokens', or the pooler's."""
+padding or not, the mean of real tokens', the decoder's where the source's last real token stands, or the pooler's."""
 
 
 @dataclass(frozen=True)

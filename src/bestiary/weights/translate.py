@@ -61,7 +61,8 @@ def spell(spec: Model, prefer: str | None = None) -> tuple[Dialect, str, dict[st
                 said |= {key: spec.at(path) for key, path in dialect.told.items() if _names(spec, path)}
                 return dialect, class_name, {"model_type": dialect.name, "architectures": [class_name], **said}
             misses.append((dialect, made))
-    nearest_miss = f": {_miss(*misses[0], spec)}" if misses else ""
+    alike = [miss for miss in misses if type(miss[1]) is type(spec)]
+    nearest_miss = f": {_miss(*alike[0], spec)}" if alike else ""
     raise BestiaryError(f"no published format can say this model{nearest_miss}")
 
 

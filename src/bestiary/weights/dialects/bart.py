@@ -33,6 +33,8 @@ encoder.embed.tokens.weight = [model.]shared.weight
 {_side("encoder")}
 {_side("decoder")}
 heads.lm.offset = final_logits_bias | row
+heads.classifier.transform.dense.{{weight,bias}} = classification_head.dense.{{weight,bias}}
+heads.classifier.output.{{weight,bias}} = classification_head.out_proj.{{weight,bias}}
 heads.spans.output.{{weight,bias}} = qa_outputs.{{weight,bias}}
 """
 
@@ -121,6 +123,7 @@ DIALECT = Dialect(
     tasks={
         "BartForConditionalGeneration": "seq2seq-lm",
         "BartModel": "base",
+        "BartForSequenceClassification": "sequence-classification",
         "BartForQuestionAnswering": "question-answering",
     },
     repeated=REPEATED,

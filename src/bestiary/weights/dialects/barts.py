@@ -31,7 +31,7 @@ _BARE = {**bart.choices(before=True, embedding=False), **_NO_EXTRA_ROWS}
 _FIXED = {**bart.choices(before=True, embedding=False, fixed=True), **_NO_EXTRA_ROWS}
 
 MBART = _kin("mbart", "mbart", "MBart", bart.choices(before=True))
-MBART = replace(MBART, tasks={**MBART.tasks, "MBartForQuestionAnswering": "question-answering"})
+MBART = replace(MBART, tasks={f"M{name}": task for name, task in bart.DIALECT.tasks.items()})
 PEGASUS = _kin("pegasus", "pegasus", "Pegasus", _FIXED)
 BLENDERBOT = _kin("blenderbot", "blenderbot", "Blenderbot", _BARE)
 BLENDERBOT_SMALL = _kin(
