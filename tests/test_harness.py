@@ -18,7 +18,6 @@ from comparison import TOKENS, Case, apart, counted, distance, filled, inputs, k
 from references import ROWS, Row
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers.modeling_outputs import BaseModelOutput
 
 from bestiary.nn import Cache, build
 from bestiary.sizing import count
@@ -128,7 +127,7 @@ def read_pair(case: Case, side: str | None) -> Read:
     """The same for the decoder of a pair of towers, whose encoder is run once."""
     keep, past_keep = kept(TOKENS, side), kept(TOKENS - 2, side)
     source, target = texts(case.config, keep), texts(case.config, past_keep)
-    encoder = case.reference.get_encoder()(input_ids=source, attention_mask=keep).last_hidden_state
+    encoder = case.reference.get_encoder()(input_ids=source, attention_mask=keep)
     memory = case.model.encode(source, keep)
     whole = case.model(source, keep, target, past_keep).logits
     ours, theirs, cache, past = [], [], Cache(2), None
@@ -136,7 +135,7 @@ def read_pair(case: Case, side: str | None) -> Read:
         given = {"decoder_input_ids": target[:, step], "decoder_attention_mask": past_keep[:, : step.stop]}
         given |= {"attention_mask": keep}
         ours.append(case.model(**given, encoder_outputs=memory, past_key_values=cache).logits)
-        answer = case.reference(**given, encoder_outputs=BaseModelOutput(encoder), past_key_values=past, use_cache=True)
+        answer = case.reference(**given, encoder_outputs=encoder, past_key_values=past, use_cache=True)
         past = answer.past_key_values
         theirs.append(answer.logits)
     return {"mask": past_keep}, whole, torch.cat(ours, 1), torch.cat(theirs, 1)

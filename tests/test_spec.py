@@ -43,10 +43,13 @@ from bestiary.spec import (
     Stack,
     T5Bias,
     Tokens,
+    Top2,
+    TopK,
     Transformer,
     Window,
     WindowedAttention,
     YarnScaling,
+    ZeroCenteredNorm,
     check,
     flat,
     from_json,
@@ -67,6 +70,8 @@ PAIRS = ("bart", "mbart", "pegasus", "blenderbot", "blenderbot_small", "m2m_100"
 MORE: dict[str, dict[str, Any]] = {
     "t5": {"head_dim": 6},
     "t5_1_1": {"head_dim": 10},
+    "switch": {"head_dim": 6},
+    "glam": {"head_dim": 6},
     "umt5": {"head_dim": 6},
     "t5_encoder": {"head_dim": 6},
     "t5_1_1_encoder": {"head_dim": 6},
@@ -75,6 +80,10 @@ MORE: dict[str, dict[str, Any]] = {
     "electra": {"width": 8},
     "ernie": {"tasks": 3},
     "transformer": {},
+    "mistral": {"kv_heads": 2, "window": 256},
+    "qwen3": {"head_dim": 10},
+    "stablelm": {"fraction": 2 / 3},
+    "gemma": {"head_dim": 10},
 }
 SPECS: dict[str, Any] = {
     name: make(name, **(PAIR if name in PAIRS else SIZES), **MORE.get(name, {}))
@@ -84,6 +93,7 @@ SPECS: dict[str, Any] = {
 SPECS["vit"] = make("vit", dim=24, depth=3, heads=4, hidden=40, image=12, patch=4, labels=5)
 BERT, GPT2, LLAMA, T5 = (SPECS[name] for name in ("bert", "gpt2", "llama", "t5"))
 
+MIXTRAL = SPECS["mixtral"]
 families = pytest.mark.parametrize("name", SPECS)
 
 
@@ -229,6 +239,12 @@ NONSENSE = {
     "stack.layers[0].attn.mask": (BERT, (BlockSparse(), Window(9)), "stack.layers[0].attn: a block-sparse mask stands"),
     "embed.image": (SPECS["vit"], 13, "embed: patches of 4 pixels do not tile an image of 13"),
     "stack.layers": (BERT, (), "at least one layer"),
+    "stack.layers[0].mlp.experts": (MIXTRAL, 99_999, "stack.layers[0].mlp: there are 99,999 experts, more than the"),
+    "stack.layers[1].mlp.router": (MIXTRAL, TopK(k=9), "stack.layers[1].mlp: the router chooses 9 of 8 experts"),
+    "stack.layers[2].mlp.router": (MIXTRAL, Top2(factor=0.0), "stack.layers[2].mlp.router: factor is 0.0"),
+    "stack.layers[1].mlp.router.k": (MIXTRAL, 0, "stack.layers[1].mlp.router: k is 0"),
+    "embed.scaled": (SPECS["gemma"], True, "embed: ScaledTokens are scaled already"),
+    "stack.layers[0].attn.kv_heads": (SPECS["qwen3"], 3, "stack.layers[0].attn: 3 kv_heads do not divide 4 heads"),
     "stack": (BERT, Stack((Repeat(BERT.stack.layers, 0),)), "times is 0"),
 }
 
@@ -359,7 +375,7 @@ def test_the_flat_view_names_every_part(name: str) -> None:
     code = flat(spec)
     assert code.startswith("def forward(")
     assert max(map(len, code.splitlines())) < 140
-    same: dict[type, type] = {RescaleNorm: RMSNorm, RoundedRotary: Rotary}  # one formula
+    same: dict[type, type] = {RescaleNorm: RMSNorm, ZeroCenteredNorm: RMSNorm, RoundedRotary: Rotary}  # one formula
     kinds = {same.get(type(node), type(node)) for _, node in walk(spec)}
     words = {MLP: "@ W1", GLU: "@ Wgate", LayerNorm: "layer_norm(", RMSNorm: "rms_norm(", Rotary: "rotate(q"}
     words |= {T5Bias: "bucket(", CrossAttention: "memory @ Wk", Causal: "only the past", LMHead: "[B, T, 61]"}

@@ -13,6 +13,7 @@ from bestiary.architectures import (
     big_bird,
     electra,
     ernie,
+    experts,
     gpt,
     heads,
     llama,
@@ -95,6 +96,14 @@ _XLNET: dict[str, Task] = {
     "token-classification": xlnet.tag_tokens,
     "question-answering": xlnet.find_spans,
 }
+
+
+_LLAMA: dict[str, Task] = {
+    **_DECODER,
+    "token-classification": llama.tag_tokens,
+    "question-answering": heads.find_spans,
+}
+_STABLELM: dict[str, Task] = {**_DECODER, "token-classification": llama.tag_tokens_alike}
 _SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
 _BART: dict[str, Task] = {
     **_SEQ2SEQ,
@@ -134,8 +143,16 @@ ARCHITECTURES: dict[str, Architecture] = {
     "m2m_100": Architecture(bart.m2m_100, "seq2seq-lm", _SEQ2SEQ),
     "marian": Architecture(bart.marian, "seq2seq-lm", _SEQ2SEQ),
     "alexatm": Architecture(bart.alexatm, "seq2seq-lm", _SEQ2SEQ),
-    "llama": Architecture(llama.llama, "causal-lm", _DECODER),
     "xlnet": Architecture(xlnet.xlnet, "causal-lm", _XLNET),
+    "llama": Architecture(llama.llama, "causal-lm", _LLAMA),
+    "mistral": Architecture(llama.mistral, "causal-lm", _LLAMA),
+    "qwen2": Architecture(llama.qwen2, "causal-lm", _LLAMA),
+    "qwen3": Architecture(llama.qwen3, "causal-lm", _LLAMA),
+    "stablelm": Architecture(llama.stablelm, "causal-lm", _STABLELM),
+    "gemma": Architecture(llama.gemma, "causal-lm", _LLAMA),
+    "mixtral": Architecture(experts.mixtral, "causal-lm", _LLAMA),
+    "switch": Architecture(experts.switch, "seq2seq-lm", _SEQ2SEQ),
+    "glam": Architecture(experts.glam, "causal-lm", _DECODER),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
 }
 

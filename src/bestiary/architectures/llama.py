@@ -1,20 +1,36 @@
-"""LLaMA: a pre-norm decoder with RMSNorm, rotary positions and gated MLPs (Touvron et al. 2023)."""
+"""LLaMA, a pre-norm decoder with RMSNorm, rotary positions and gated MLPs (Touvron et al. 2023), and its variations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
+
+from bestiary.architectures.heads import Heads
 from bestiary.spec import (
     GLU,
     Activation,
     Attention,
     Causal,
+    Classifier,
+    HeadNorm,
+    LayerNorm,
     LMHead,
+    OwnHeadNorm,
+    Parallel,
+    QKNorm,
+    QKNormAttention,
     Residual,
     RMSNorm,
     Rotary,
     RotaryScaling,
+    ScaledTokens,
     Stack,
     Tokens,
     Transformer,
+    Window,
+    ZeroCenteredNorm,
+    own_layers,
+    swap,
 )
 
 
@@ -50,3 +66,120 @@ def llama(
     )
     layer = (Residual(attention, norm), Residual(GLU(hidden, activation, bias=mlp_bias), norm))
     return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm), {"lm": LMHead(tied=tied)})
+
+
+def mistral(
+    dim: int, depth: int, heads: int, hidden: int, vocab: int = 32000, length: int = 32768, kv_heads: int | None = None,
+    eps: float = 1e-5, *, head_dim: int | None = None, base: float = 10000.0, scaling: RotaryScaling | None = None,
+    activation: Activation = "silu", tied: bool = False, attention_dropout: float = 0.0, window: int | None = 4096,
+) -> Transformer:  # fmt: skip
+    """Mistral (Jiang et al. 2023): LLaMA with grouped heads, each of which sees the last ``window`` tokens only.
+
+    Later sizes have no window.
+    """
+    model = llama(
+        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
+        activation=activation, tied=tied, attention_dropout=attention_dropout,
+    )  # fmt: skip
+    return model if window is None else windowed_layers(model, window, range(depth))
+
+
+def qwen2(
+    dim: int, depth: int, heads: int, hidden: int, vocab: int = 151936, length: int = 32768,
+    kv_heads: int | None = None, eps: float = 1e-6, *, head_dim: int | None = None, base: float = 1000000.0,
+    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
+    attention_dropout: float = 0.0, window: int | None = None, windowed: Sequence[int] = (),
+) -> Transformer:  # fmt: skip
+    """Qwen2 (Yang et al. 2024): LLaMA with grouped heads and biases on queries, keys and values.
+
+    ``windowed`` names the layers, if any, that see the last ``window`` tokens only.
+    """
+    model = llama(
+        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
+        activation=activation, tied=tied, attention_dropout=attention_dropout,
+    )  # fmt: skip
+    model = model.at("stack.layers[*].attn.bias", "qkv")
+    return model if window is None else windowed_layers(model, window, windowed)
+
+
+def qwen3(
+    dim: int, depth: int, heads: int, hidden: int, vocab: int = 151936, length: int = 40960,
+    kv_heads: int | None = None, eps: float = 1e-6, *, head_dim: int | None = 128, base: float = 1000000.0,
+    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
+    attention_bias: bool = False, attention_dropout: float = 0.0, window: int | None = None,
+    windowed: Sequence[int] = (),
+) -> Transformer:  # fmt: skip
+    """Qwen3 (Yang et al. 2025): Qwen2 whose queries and keys are normalized in each head, instead of biased."""
+    model = llama(
+        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
+        activation=activation, tied=tied, attention_bias=attention_bias, attention_dropout=attention_dropout,
+    )  # fmt: skip
+    model = normed_heads(model, HeadNorm(RMSNorm(eps)))
+    return model if window is None else windowed_layers(model, window, windowed)
+
+
+def stablelm(
+    dim: int, depth: int, heads: int, hidden: int, vocab: int = 50304, length: int = 4096, kv_heads: int | None = None,
+    eps: float = 1e-5, *, head_dim: int | None = None, base: float = 10000.0, fraction: float = 0.25,
+    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
+    attention_bias: bool = False, qk_norm: bool = False, parallel: bool = False, dropout: float = 0.0,
+    attention_dropout: float = 0.0,
+) -> Transformer:  # fmt: skip
+    """Stable LM (Bellagente et al. 2024): LLaMA with LayerNorm and rotary positions on a quarter of each head.
+
+    Stable LM 2 12B also runs attention and MLP in ``parallel`` and normalizes queries and keys, each head by itself.
+    """
+    model = llama(
+        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
+        activation=activation, tied=tied, attention_dropout=attention_dropout,
+    )  # fmt: skip
+    model = swap(model, RMSNorm, LayerNorm(eps)).at("stack.layers[*].attn.bias", "qkv" if attention_bias else "")
+    model = model.at("stack.layers[*].attn.position.fraction", fraction)
+    if qk_norm:
+        model = normed_heads(model, OwnHeadNorm(LayerNorm(eps, bias=False)))
+    attention, mlp = own_layers(model.stack)[0]
+    layer = (attention, mlp.replace(dropout=dropout))
+    if parallel:
+        layer = (Residual(Parallel((attention.op, mlp.op)), attention.norm),)
+    return model.replace(stack=model.stack.replace(layers=(layer,) * depth))
+
+
+def gemma(
+    dim: int, depth: int, heads: int, hidden: int, vocab: int = 256000, length: int = 8192,
+    kv_heads: int | None = None, eps: float = 1e-6, *, head_dim: int | None = 256, base: float = 10000.0,
+    scaling: RotaryScaling | None = None, activation: Activation = "gelu_tanh", tied: bool = True,
+    attention_bias: bool = False, attention_dropout: float = 0.0,
+) -> Transformer:  # fmt: skip
+    """Gemma (Gemma Team 2024): LLaMA with GELU gates, wide heads, scaled token vectors and gains around one."""
+    model = llama(
+        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
+        activation=activation, tied=tied, attention_bias=attention_bias, attention_dropout=attention_dropout,
+    )  # fmt: skip
+    return swap(model, RMSNorm, ZeroCenteredNorm(eps)).replace(embed=ScaledTokens(vocab))
+
+
+def windowed_layers(model: Transformer, window: int, layers: Sequence[int]) -> Transformer:
+    """Return a decoder of equal layers in which those of these numbers see the last ``window`` tokens only."""
+    wide, chosen = own_layers(model.stack)[0], set(layers)
+    near = (wide[0].at("mask", (Causal(), Window(window))), *wide[1:])
+    mixed = tuple(near if index in chosen else wide for index in range(len(model.stack.layers)))
+    return model.replace(stack=model.stack.replace(layers=mixed))
+
+
+def normed_heads(model: Transformer, norm: QKNorm) -> Transformer:
+    """Return a model whose attentions normalize queries and keys."""
+
+    def normed(node: Attention) -> QKNormAttention:
+        return QKNormAttention(**{field.name: getattr(node, field.name) for field in fields(node)}, qk_norm=norm)
+
+    return swap(model, Attention, normed)
+
+
+def tag_tokens(spec: Transformer, labels: int) -> Heads:
+    """A label for each token, behind dropout of a tenth."""
+    return {"tags": Classifier(labels, "every", dropout=0.1)}
+
+
+def tag_tokens_alike(spec: Transformer, labels: int) -> Heads:
+    """The same behind the dropout that the layers have (Stable LM)."""
+    return {"tags": Classifier(labels, "every", dropout=own_layers(spec.stack)[0][-1].dropout)}

@@ -79,6 +79,9 @@ class Context:
     shared_scores: torch.nn.Module | None = None
     """The score position that the running stack shares between its attentions."""
 
+    router_logits: list[Tensor] = field(default_factory=list)
+    """What each mixture of experts scored its experts with, in the order of the layers."""
+
     _made: dict[Any, Any] = field(default_factory=dict)
 
     @property

@@ -207,6 +207,15 @@ class Targeted(Tokens):
         return torch.cat((x, F.dropout(queries, self.dropout, self.training)), dim=1)
 
 
+class ScaledTokens(Tokens):
+    """A token table whose vectors are multiplied by the root of their width, rounded as they are."""
+
+    def look_up(self, context: Context) -> Tensor:
+        """Return the token vectors, ``[B, T, width]``."""
+        x = super().look_up(context)
+        return x * torch.tensor(x.shape[-1] ** 0.5, dtype=torch.float32).to(x.dtype)
+
+
 class Patches(nn.Module):
     """Square patches mapped linearly, behind learned extra tokens."""
 

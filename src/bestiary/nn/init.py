@@ -30,10 +30,10 @@ def initialize(model: nn.Module, seed: int | None = None) -> None:
     generator = None if seed is None else torch.Generator(next(model.parameters()).device).manual_seed(seed)
     for name, parameter in model.named_parameters():
         is_norm = "norm" in name.split(".")[-2]
-        if parameter.dim() > 1:
-            parameter.normal_(0.0, STD, generator=generator)
-        elif name.endswith("weight") and is_norm:
+        if name.endswith("weight") and is_norm:
             parameter.fill_(1.0)
+        elif parameter.dim() > 1 and not name.endswith("bias"):
+            parameter.normal_(0.0, STD, generator=generator)
         else:
             parameter.zero_()
     for module in model.modules():

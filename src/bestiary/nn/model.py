@@ -12,7 +12,7 @@ from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
-from bestiary.nn.embeddings import NormedTokens, Patches, SharedTokens, TaskTokens, Tokens
+from bestiary.nn.embeddings import NormedTokens, Patches, ScaledTokens, SharedTokens, TaskTokens, Tokens
 from bestiary.nn.heads import HEADS, Prepares
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
@@ -102,7 +102,8 @@ class TokenTransformer(Model):
         x = self.embed(context, inputs_embeds, token_type_ids=context.segments, task_type_ids=task_type_ids)
         x = self.stack(x, context)
         advance(context)
-        return self.answer(x, context, past_key_values=past_key_values)
+        routed = tuple(context.router_logits) or None
+        return self.answer(x, context, past_key_values=past_key_values, router_logits=routed)
 
 
 class PatchTransformer(Model):
@@ -161,8 +162,9 @@ class EncoderDecoder(Model):
 
         ``input_ids`` is ``[B, S]``, ``decoder_input_ids`` ``[B, T]``; masks are ones for real tokens.
         """
+        routed: list[Tensor] = []
         if encoder_outputs is None:
-            encoder_outputs = self.encode(input_ids, attention_mask, inputs_embeds)
+            encoder_outputs = self.encode(input_ids, attention_mask, inputs_embeds, routed)
         if decoder_input_ids is None and decoder_inputs_embeds is None:
             raise BestiaryError("an encoder-decoder needs decoder_input_ids: the target shifted right by one token")
         context = tower(
@@ -173,13 +175,22 @@ class EncoderDecoder(Model):
         context.logits_to_keep = logits_to_keep
         x = self.decoder(context, decoder_inputs_embeds)
         advance(context)
-        return self.answer(x, context, encoder_last_hidden_state=encoder_outputs, past_key_values=past_key_values)
+        scores = {"encoder_router_logits": routed, "decoder_router_logits": context.router_logits}
+        return self.answer(
+            x, context, encoder_last_hidden_state=encoder_outputs, past_key_values=past_key_values,
+            **{name: tuple(each) or None for name, each in scores.items()},
+        )  # fmt: skip
 
     def encode(
-        self, input_ids: Tensor | None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        router_logits: list[Tensor] | None = None,
     ) -> Tensor:
-        """Return the encoder's last hidden state, ``[B, S, dim]``."""
+        """Return the encoder's last hidden state, ``[B, S, dim]``; its routers' scores are added to a list given."""
         context = tower(input_ids, inputs_embeds, attention_mask, None, None, self.table("encoder"))
+        context.router_logits = context.router_logits if router_logits is None else router_logits
         return self.encoder(context, inputs_embeds)
 
     def table(self, side: str) -> Tensor:
@@ -233,6 +244,7 @@ def _extended(keep: Tensor | None, cache: Cache, batch: int, tokens: int) -> Ten
 TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
     spec.Tokens: Tokens,
     spec.TaskTokens: TaskTokens,
+    spec.ScaledTokens: ScaledTokens,
 }
 
 _READERS: dict[type[spec.Embedding], Callable[[Any, int], SharedTokens]] = {
@@ -244,6 +256,7 @@ _READERS: dict[type[spec.Embedding], Callable[[Any, int], SharedTokens]] = {
 EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Tokens: TokenTransformer,
     spec.TaskTokens: TokenTransformer,
+    spec.ScaledTokens: TokenTransformer,
     spec.Patches: PatchTransformer,
 }
 

@@ -44,6 +44,20 @@ class ShiftedRMSNorm(nn.Module):
         return (x - x.mean(-1, keepdim=True)) * scale * self.weight + self.bias
 
 
+class ZeroCenteredNorm(nn.Module):
+    """Root-mean-square norm whose gain is one plus a learned vector, all of it in float32 and rounded once."""
+
+    def __init__(self, node: spec.ZeroCenteredNorm, dim: int) -> None:
+        super().__init__()
+        self.eps = node.eps
+        self.gain = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.float()
+        h = h * torch.rsqrt(h.pow(2).mean(-1, keepdim=True) + self.eps)
+        return (h * (1.0 + self.gain.float())).to(x.dtype)
+
+
 def norm(node: spec.Norm, dim: int) -> nn.Module:
     """Build the module of a norm for vectors of width ``dim``."""
     if isinstance(node, spec.LayerNorm):
@@ -52,5 +66,7 @@ def norm(node: spec.Norm, dim: int) -> nn.Module:
         return RescaleNorm(node, dim)
     if isinstance(node, spec.ShiftedRMSNorm):
         return ShiftedRMSNorm(node, dim)
+    if isinstance(node, spec.ZeroCenteredNorm):
+        return ZeroCenteredNorm(node, dim)
     assert isinstance(node, spec.RMSNorm)
     return RMSNorm(node, dim)

@@ -31,6 +31,10 @@ class Output:
     """``[B, S, dim]``."""
     mems: Sequence[Tensor] | None = None
     """What each layer remembers for the next segment, ``[M, B, dim]`` each."""
+    router_logits: tuple[Tensor, ...] | None = None
+    """Scores of the experts, from each layer that has a router."""
+    encoder_router_logits: tuple[Tensor, ...] | None = None
+    decoder_router_logits: tuple[Tensor, ...] | None = None
     past_key_values: Cache | None = None
 
     @property

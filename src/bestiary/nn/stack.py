@@ -12,8 +12,10 @@ from torch.nn import functional as F
 from bestiary import spec
 from bestiary.nn.attention import CrossAttention
 from bestiary.nn.context import Context
+from bestiary.nn.experts import Experts
 from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
+from bestiary.nn.qk_norm import QKNormAttention
 from bestiary.nn.recurrence import RelativeAttention, TwoStreamAttention, recall
 from bestiary.nn.scores import score_position
 from bestiary.nn.sparse import self_attention
@@ -50,12 +52,14 @@ class Parallel(nn.Module):
 
 OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.Attention: self_attention,
+    spec.QKNormAttention: QKNormAttention,
     spec.CrossAttention: CrossAttention,
     spec.RelativeAttention: RelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,
     spec.WindowedAttention: WindowedAttention,
     spec.MLP: MLP,
     spec.GLU: GLU,
+    spec.Experts: Experts,
     spec.Normed: Normed,
     spec.Parallel: Parallel,
 }

@@ -18,7 +18,10 @@ from bestiary.spec import (
     Classifier,
     CrossAttention,
     EncoderDecoder,
+    Experts,
     FirstGlobal,
+    HeadNorm,
+    JointNorm,
     Layer,
     LayerNorm,
     Learned,
@@ -29,9 +32,12 @@ from bestiary.spec import (
     Node,
     Normed,
     NormedTokens,
+    OwnHeadNorm,
     Parallel,
     Patches,
     Pooler,
+    QKNorm,
+    QKNormAttention,
     QuestionGlobal,
     RelativeAttention,
     ReplacedTokens,
@@ -39,6 +45,7 @@ from bestiary.spec import (
     RMSNorm,
     Rotary,
     RoundedRotary,
+    ScaledTokens,
     SentencePair,
     SharedTokens,
     ShiftedRMSNorm,
@@ -57,6 +64,7 @@ from bestiary.spec import (
     Transformer,
     TwoStreamAttention,
     WindowedAttention,
+    ZeroCenteredNorm,
     branch_names,
     own_layers,
     walk,
@@ -77,7 +85,7 @@ class Count:
 
     total: int
     active: int
-    """Those that one token passes through: all of them, until a node exists of which a token uses a part."""
+    """Those that one token passes through: of a mixture of experts, only the chosen ones."""
     embedding: int
     """Those of ``EMBEDDING``."""
     non_embedding: int
@@ -103,7 +111,7 @@ def count(spec: Model) -> Count:
     total = sum(parts.values())
     embedding = sum(number for path, number in parts.items() if path.endswith(EMBEDDING))
     heads: Mapping[str, Node] = getattr(spec, "heads", {})
-    return Count(total, total, embedding, total - embedding, tuple(heads), Named(parts))
+    return Count(total, total - _idle(spec), embedding, total - embedding, tuple(heads), Named(parts))
 
 
 Parts = Iterator[tuple[str, int]]
@@ -143,6 +151,42 @@ def _relative(node: RelativeAttention | TwoStreamAttention, width: int, model: M
 def _targeted(node: Targeted, width: int, model: Model) -> Parts:
     yield from _parts(node.tokens, width, model)
     yield "target", width
+
+
+def _qk_norm_attention(node: QKNormAttention, width: int, model: Model) -> Parts:
+    yield from _attention(node, width, model)
+    for name, heads in (("q", node.heads), ("k", node.kv_heads or node.heads)):
+        width = maps(node, model)[name].outputs
+        yield f"{name}.norm", _QK_NORMS[type(node.qk_norm)](node.qk_norm, heads, width // heads, model)
+
+
+def _norm_size(norm: Node, width: int, model: Model) -> int:
+    return sum(number for _, number in _parts(norm, width, model))
+
+
+_QK_NORMS: dict[type[QKNorm], Callable[[Any, int, int, Model], int]] = {
+    HeadNorm: lambda node, heads, head_dim, model: _norm_size(node.norm, head_dim, model),
+    OwnHeadNorm: lambda node, heads, head_dim, model: heads * _norm_size(node.norm, head_dim, model),
+    JointNorm: lambda node, heads, head_dim, model: _norm_size(node.norm, heads * head_dim, model),
+}
+
+
+def _experts(node: Experts, width: int, model: Model) -> Parts:
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+    yield "experts", node.experts * sum(number for _, number in _parts(node.expert, width, model))
+
+
+def _idle(spec: Model) -> int:
+    """Count the parameters of experts that a token is not sent to."""
+    towers = (spec, getattr(spec, "encoder", None), getattr(spec, "decoder", None))
+    stacks = [stack for stack in (getattr(tower, "stack", None) for tower in towers) if isinstance(stack, Stack)]
+    return sum(
+        times * (op.experts - op.router.chosen) * sum(number for _, number in _parts(op.expert, spec.dim, spec))
+        for stack in stacks
+        for layer, times in owned(stack).items()
+        for _, op in walk(layer)
+        if isinstance(op, Experts)
+    )
 
 
 def _normed(node: Normed, width: int, model: Model) -> Parts:
@@ -257,22 +301,26 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     Tokens: _tokens,
     TaskTokens: _task_tokens,
     Targeted: _targeted,
+    ScaledTokens: _tokens,
     SharedTokens: _shared_tokens,
     NormedTokens: _shared_tokens,
     Patches: _patches,
     Attention: _attention,
+    QKNormAttention: _qk_norm_attention,
     CrossAttention: _linear,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _linear,
     MLP: _linear,
     GLU: _linear,
+    Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
     LayerNorm: _own(lambda node, width: width * (1 + node.bias)),
     RMSNorm: _own(lambda node, width: width),
     RescaleNorm: _own(lambda node, width: width),
     ShiftedRMSNorm: _own(lambda node, width: 2 * width),
+    ZeroCenteredNorm: _own(lambda node, width: width),
     Learned: _own(lambda node, width: (node.length + node.offset) * width),
     LearnedAfterPadding: _own(lambda node, width: (node.length + node.pad + 1) * width),
     Sinusoidal: _nothing,

@@ -25,6 +25,7 @@ from bestiary.spec import (
     Classifier,
     CrossAttention,
     EncoderDecoder,
+    Experts,
     FirstGlobal,
     LMHead,
     Model,
@@ -35,9 +36,11 @@ from bestiary.spec import (
     Parallel,
     Patches,
     Pooler,
+    QKNormAttention,
     QuestionGlobal,
     RelativeAttention,
     ReplacedTokens,
+    ScaledTokens,
     SentencePair,
     SharedTokens,
     Spans,
@@ -185,6 +188,11 @@ def _windowed_attention(node: WindowedAttention, run: _Pass) -> int:
     return 2 * run.tokens * each + 4 * linear["q"].outputs * pairs((Window(node.window + 1),), run.tokens)
 
 
+def _experts(node: Experts, run: _Pass) -> int:
+    """The router, and the experts that a token passes through; none is dropped."""
+    return _each(node, run) + node.router.chosen * _cost(node.expert, run)
+
+
 def _normed(node: Normed, run: _Pass) -> int:
     return _cost(node.op, run)
 
@@ -205,16 +213,19 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     Tokens: _each,
     TaskTokens: _each,
     Targeted: _each,
+    ScaledTokens: _each,
     SharedTokens: _each,
     NormedTokens: _each,
     Patches: _patches,
     Attention: _attention,
+    QKNormAttention: _attention,
     CrossAttention: _cross_attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _windowed_attention,
     MLP: _each,
     GLU: _each,
+    Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
     Pooler: _once,

@@ -8,7 +8,17 @@ from types import ModuleType
 
 from bestiary.spec.check import check
 from bestiary.spec.edit import children, swap, walk
-from bestiary.spec.embeddings import Embedding, NormedTokens, Patches, SharedTokens, Targeted, TaskTokens, Tokens
+from bestiary.spec.embeddings import (
+    Embedding,
+    NormedTokens,
+    Patches,
+    ScaledTokens,
+    SharedTokens,
+    Targeted,
+    TaskTokens,
+    Tokens,
+)
+from bestiary.spec.experts import Experts, Router, Top1, Top2, TopK
 from bestiary.spec.flat import flat
 from bestiary.spec.heads import (
     Classifier,
@@ -26,8 +36,30 @@ from bestiary.spec.heads import (
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
 from bestiary.spec.node import Named, Node
-from bestiary.spec.norms import LayerNorm, Norm, RescaleNorm, RMSNorm, ShiftedRMSNorm
-from bestiary.spec.ops import GLU, MLP, Activation, Attention, CrossAttention, Normed, Op, Parallel, WindowedAttention
+from bestiary.spec.norms import (
+    HeadNorm,
+    JointNorm,
+    LayerNorm,
+    Norm,
+    OwnHeadNorm,
+    QKNorm,
+    RescaleNorm,
+    RMSNorm,
+    ShiftedRMSNorm,
+    ZeroCenteredNorm,
+)
+from bestiary.spec.ops import (
+    GLU,
+    MLP,
+    Activation,
+    Attention,
+    CrossAttention,
+    Normed,
+    Op,
+    Parallel,
+    QKNormAttention,
+    WindowedAttention,
+)
 from bestiary.spec.positions import (
     Alibi,
     DynamicScaling,
@@ -79,8 +111,11 @@ __all__ = [
     "Embedding",
     "EmbeddingPosition",
     "EncoderDecoder",
+    "Experts",
     "FirstGlobal",
     "Head",
+    "HeadNorm",
+    "JointNorm",
     "LMHead",
     "Layer",
     "LayerNorm",
@@ -99,11 +134,14 @@ __all__ = [
     "Normed",
     "NormedTokens",
     "Op",
+    "OwnHeadNorm",
     "Parallel",
     "Patches",
     "Placement",
     "Pooler",
     "Prefix",
+    "QKNorm",
+    "QKNormAttention",
     "QuestionGlobal",
     "RMSNorm",
     "RampScaling",
@@ -117,6 +155,8 @@ __all__ = [
     "Rotary",
     "RotaryScaling",
     "RoundedRotary",
+    "Router",
+    "ScaledTokens",
     "ScorePosition",
     "SentencePair",
     "SharedTokens",
@@ -132,6 +172,9 @@ __all__ = [
     "Targeted",
     "TaskTokens",
     "Tokens",
+    "Top1",
+    "Top2",
+    "TopK",
     "Tower",
     "Transform",
     "Transformer",
@@ -139,6 +182,7 @@ __all__ = [
     "Window",
     "WindowedAttention",
     "YarnScaling",
+    "ZeroCenteredNorm",
     "ZeroMemory",
     "branch_names",
     "check",

@@ -9,13 +9,14 @@ from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.edit import children, walk
-from bestiary.spec.embeddings import NormedTokens, Patches, SharedTokens, TaskTokens, Tokens
+from bestiary.spec.embeddings import NormedTokens, Patches, ScaledTokens, SharedTokens, TaskTokens, Tokens
+from bestiary.spec.experts import Experts
 from bestiary.spec.fields import hints, misfit
 from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
 from bestiary.spec.masks import BlockSparse
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.node import Node
-from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel, WindowedAttention
+from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel, QKNormAttention, WindowedAttention
 from bestiary.spec.positions import LearnedGrid, Rotary, ScorePosition, SinusoidalAfterPadding, T5Bias
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
@@ -25,6 +26,7 @@ Checked = TypeVar("Checked", bound=Model)
 MAX_DEPTH = 10_000
 """No published model comes near; a corrupt config that asks for a billion layers must not be obeyed."""
 MAX_SIZE = 2**31
+MAX_EXPERTS = 10_000
 _ZERO_ALLOWED = {"random", "types", "offset", "extra", "pad", "separator"}
 _SHOWN = 6
 _TAKEN = {"type", "half", "float", "double", "train", "eval", "apply", "to", "name", "keys", "items", "values", "pop"}
@@ -173,6 +175,13 @@ def _normed(node: Normed, spec: Model) -> Iterator[str]:
     yield from _alone(node)
 
 
+def _experts(node: Experts, spec: Model) -> Iterator[str]:
+    if node.experts > MAX_EXPERTS:
+        yield f"there are {node.experts:,} experts, more than the {MAX_EXPERTS:,} that are allowed"
+    if node.router.chosen > node.experts:
+        yield f"the router chooses {node.router.chosen} of {node.experts} experts"
+
+
 def _parallel(node: Parallel, spec: Model) -> Iterator[str]:
     if len(node.ops) < 2:
         yield "parallel branches need at least two ops"
@@ -193,6 +202,12 @@ def _normed_tokens(node: NormedTokens, spec: Model) -> Iterator[str]:
 def _sinusoids(node: SinusoidalAfterPadding, spec: Model) -> Iterator[str]:
     if spec.dim < 4:
         yield f"these sinusoids need two wavelengths at least, but dim {spec.dim} has room for {spec.dim // 2}"
+
+
+def _scaled_tokens(node: ScaledTokens, spec: Model) -> Iterator[str]:
+    yield from _tokens(node, spec)
+    if node.scaled:
+        yield "ScaledTokens are scaled already; leave 'scaled' out"
 
 
 def _patches(node: Patches, spec: Model) -> Iterator[str]:
@@ -250,6 +265,7 @@ def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
 
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Attention: _attention,
+    QKNormAttention: _attention,
     CrossAttention: _attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
@@ -258,8 +274,10 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Stack: _stack,
     Parallel: _parallel,
     Normed: _normed,
+    Experts: _experts,
     Tokens: _tokens,
     TaskTokens: _tokens,
+    ScaledTokens: _scaled_tokens,
     SharedTokens: _tokens,
     NormedTokens: _normed_tokens,
     SinusoidalAfterPadding: _sinusoids,

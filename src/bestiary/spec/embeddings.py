@@ -40,6 +40,15 @@ class TaskTokens(Tokens):
 
 
 @dataclass(frozen=True)
+class ScaledTokens(Tokens):
+    """Tokens whose vectors are multiplied, as they are looked up, by the root of their width in their own precision.
+
+    Gemma's code rounds the root to the precision of the table (in bfloat16, 55.43 becomes 55.5) and leaves vectors that
+    are given instead of tokens alone; ``Tokens(scaled=True)`` does neither.
+    """
+
+
+@dataclass(frozen=True)
 class SharedTokens(Embedding):
     """The encoder's token table read again by the decoder, with the decoder's own position and norm."""
 

@@ -6,7 +6,17 @@ from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from bestiary.spec.edit import swap
-from bestiary.spec.embeddings import Embedding, NormedTokens, Patches, SharedTokens, Targeted, TaskTokens, Tokens
+from bestiary.spec.embeddings import (
+    Embedding,
+    NormedTokens,
+    Patches,
+    ScaledTokens,
+    SharedTokens,
+    Targeted,
+    TaskTokens,
+    Tokens,
+)
+from bestiary.spec.experts import Experts, Top1, Top2
 from bestiary.spec.fold import fold
 from bestiary.spec.heads import (
     Classifier,
@@ -23,8 +33,28 @@ from bestiary.spec.heads import (
 )
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
-from bestiary.spec.norms import Norm, RescaleNorm, RMSNorm, ShiftedRMSNorm
-from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, Normed, Op, Parallel, WindowedAttention
+from bestiary.spec.norms import (
+    HeadNorm,
+    JointNorm,
+    Norm,
+    OwnHeadNorm,
+    QKNorm,
+    RescaleNorm,
+    RMSNorm,
+    ShiftedRMSNorm,
+    ZeroCenteredNorm,
+)
+from bestiary.spec.ops import (
+    GLU,
+    MLP,
+    Attention,
+    CrossAttention,
+    Normed,
+    Op,
+    Parallel,
+    QKNormAttention,
+    WindowedAttention,
+)
 from bestiary.spec.positions import (
     Alibi,
     EmbeddingPosition,
@@ -92,7 +122,7 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
     tokens = cast("Tokens | SharedTokens", embed)
     table = cast(Tokens, embed if isinstance(embed, Tokens) else vocabulary(spec))
     width = table.width or spec.dim
-    terms = [f"token[{ids}]" + (f" * sqrt({width})" if tokens.scaled else "")]
+    terms = [f"token[{ids}]" + (f" * sqrt({width})" if tokens.scaled or isinstance(embed, ScaledTokens) else "")]
     terms += ["segment[token_type_ids]"] if isinstance(tokens, Tokens) and tokens.types else []
     terms += ["task[task_type_ids]"] if isinstance(tokens, TaskTokens) else []
     terms += [_position(tokens.position)] if tokens.position is not None else []
@@ -182,6 +212,12 @@ def _op(op: Op, x: str, dim: int) -> Generator[Line, None, str]:
     if isinstance(op, GLU):
         yield f"m = {op.activation}({x} @ Wgate) * ({x} @ Wup)", f"{dim} -> {op.hidden}, twice"
         return "m @ Wdown"
+    if isinstance(op, Experts):
+        chosen = op.router.chosen
+        yield f"w, e = top_{chosen}(softmax({x} @ Wr))", _chosen(op)
+        yield "# each W below is that of expert e", ""
+        result = yield from _op(op.expert, x, dim)
+        return f"sum(w * ({result}))" if chosen > 1 else f"w * ({result})"
     if isinstance(op, Normed):
         yield f"n = {_norm(op.norm)}({x})", ""
         return (yield from _op(op.op, "n", dim))
@@ -193,6 +229,16 @@ def _op(op: Op, x: str, dim: int) -> Generator[Line, None, str]:
     return " + ".join(results)
 
 
+def _chosen(op: Experts) -> str:
+    router = op.router
+    said = ""
+    if isinstance(router, Top1):
+        said = f", room for {router.capacity} tokens"
+    elif isinstance(router, Top2):
+        said = f", room for {router.factor:g} x 2T/{op.experts}"
+    return f"{router.chosen} of {op.experts} experts{said}"
+
+
 def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Generator[Line, None, str]:
     head_dim = op.head_dim or dim // op.heads
     kv_heads = op.kv_heads or op.heads
@@ -200,6 +246,9 @@ def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Generator[Li
     bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
     shape = f"{op.heads} heads of {head_dim}" + (f", {kv_heads} for keys and values" if kv_heads != op.heads else "")
     yield f"q, k, v = {x} @ Wq{bias['q']}, {source} @ Wk{bias['k']}, {source} @ Wv{bias['v']}", shape
+    if isinstance(op, QKNormAttention):
+        norm = _norm(op.qk_norm.norm)
+        yield f"q, k = {norm}(q), {norm}(k)", _SPANS[type(op.qk_norm)]
     if isinstance(op, Attention) and isinstance(op.position, Rotary):
         share = "" if op.position.fraction == 1 else f"the first {op.position.fraction:g} of each head, "
         yield "q, k = rotate(q, positions), rotate(k, positions)", f"{share}base {op.position.base:g}"
@@ -231,6 +280,13 @@ def _recurrent(op: RelativeAttention | TwoStreamAttention, x: str, dim: int) -> 
     return f"a @ Wo{bias['o']}"
 
 
+_SPANS: dict[type[QKNorm], str] = {
+    HeadNorm: "each head, one gain for all",
+    OwnHeadNorm: "each head, with its own gain",
+    JointNorm: "all heads together",
+}
+
+
 def _masks(masks: tuple[Mask, ...]) -> str:
     words: dict[type[Mask], str] = {
         Causal: "only the past",
@@ -248,7 +304,7 @@ def _masks(masks: tuple[Mask, ...]) -> str:
 def _norm(norm: Norm) -> str:
     if isinstance(norm, ShiftedRMSNorm):
         return "shifted_norm"
-    return "rms_norm" if isinstance(norm, RMSNorm | RescaleNorm) else "layer_norm"
+    return "rms_norm" if isinstance(norm, RMSNorm | RescaleNorm | ZeroCenteredNorm) else "layer_norm"
 
 
 def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:

@@ -47,3 +47,37 @@ class ShiftedRMSNorm(Norm):
     """
 
     eps: float = 1e-12
+
+
+@dataclass(frozen=True)
+class ZeroCenteredNorm(Norm):
+    """RMSNorm whose gain is one plus what is learned, so that decay pulls it to one (Gemma Team 2024).
+
+    The gain is applied in float32 and the product rounded once, where RMSNorm rounds before the gain.
+    """
+
+    eps: float = 1e-6
+
+
+@dataclass(frozen=True)
+class QKNorm(Node):
+    """How queries and keys are normalized before they meet (Henry et al. 2020; Dehghani et al. 2023, section 2)."""
+
+    norm: Norm
+
+
+@dataclass(frozen=True)
+class HeadNorm(QKNorm):
+    """Each head's vector, with one gain that all heads share (Qwen3; Yang et al. 2025)."""
+
+
+@dataclass(frozen=True)
+class OwnHeadNorm(QKNorm):
+    """Each head's vector, with a gain of its own for each head (Stable LM 2; Bellagente et al. 2024)."""
+
+    norm: LayerNorm
+
+
+@dataclass(frozen=True)
+class JointNorm(QKNorm):
+    """The vector of all heads together (OLMo 2; OLMo Team 2024)."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from bestiary.spec.masks import Mask
 from bestiary.spec.node import Node
-from bestiary.spec.norms import Norm
+from bestiary.spec.norms import Norm, QKNorm
 from bestiary.spec.positions import Rotary, ScorePosition
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "tanh"]
@@ -38,6 +38,13 @@ class Attention(Op):
     mask: tuple[Mask, ...] = ()
     scale: float | None = None
     dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class QKNormAttention(Attention):
+    """Self-attention whose queries and keys are normalized before positions act on them (Dehghani et al. 2023)."""
+
+    qk_norm: QKNorm = field(kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from bestiary.spec.check import check
 from bestiary.spec.edit import swap, walk
 from bestiary.spec.embeddings import Patches, Tokens
+from bestiary.spec.experts import Experts, TopK
 from bestiary.spec.masks import BlockSparse, Window
 from bestiary.spec.models import Model
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, WindowedAttention
@@ -63,11 +64,12 @@ def tiny(spec: Spec) -> Spec:
     """Return the twin that runs anywhere in seconds.
 
     It is 64 wide, as deep as its pattern of layers needs (2 at least), with 4 heads, at most 512 tokens of vocabulary
-    and 128 positions, and images of 4 x 4 patches.
+    and 128 positions, 4 experts, and images of 4 x 4 patches.
     """
     table = [node for _, node in walk(spec) if isinstance(node, Tokens)]
+    few = swap(swap(spec, Experts, _few_experts), Patches, lambda node: node.replace(image=32, patch=8))
     small: Any = resize(
-        swap(spec, Patches, lambda node: node.replace(image=32, patch=8)),
+        few,
         dim=64,
         depth=max(2, *(_period(node) for _, node in walk(spec) if isinstance(node, Stack))),
         heads=4,
@@ -75,6 +77,13 @@ def tiny(spec: Spec) -> Spec:
         length=128,
     )
     return small
+
+
+def _few_experts(node: Experts) -> Experts:
+    experts, router = min(4, node.experts), node.router
+    return node.replace(
+        experts=experts, router=router.replace(k=min(router.k, experts)) if isinstance(router, TopK) else router
+    )
 
 
 def _scale(size: int, old: int, new: int) -> int:

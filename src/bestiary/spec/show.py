@@ -46,7 +46,7 @@ def _arguments(node: Node) -> list[str]:
             positional = False
             continue
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        shown.append(brief(value) if positional and required else f"{field.name}={brief(value)}")
+        shown.append(brief(value) if positional and required and not field.kw_only else f"{field.name}={brief(value)}")
     return shown
 
 

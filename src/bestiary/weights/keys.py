@@ -2,7 +2,8 @@
 
     stack.layers.{i}.attn.{q,k,v}.weight = [transformer.]h.{i}.attn.c_attn.weight | T | split
 
-``{i}`` is any number. ``{q,k,v}`` stands for several tensors: as many on the other side, or one that ``split`` cuts.
+``{i}`` is any number. ``{e}`` on their side counts the rows of our tensor: theirs is a tensor for each, which ``stack``
+lays one on another. ``{q,k,v}`` stands for several tensors: as many on the other side, or one that ``split`` cuts.
 ``[prefix.]`` is there in some files and not in others; it is written where the model has a head beside its body.
 """
 
@@ -51,7 +52,10 @@ def parse(table: str) -> tuple[Line, ...]:
 
 
 def transfers(table: str, names: Collection[str]) -> list[Transfer]:
-    """Return the transfers that fill the given names of ours; ``theirs`` keep their optional prefixes in brackets."""
+    """Return the transfers that fill the given names of ours; ``theirs`` keep their optional prefixes in brackets.
+
+    Where a line has ``{e}``, ``names`` must be the tensors by name, whose rows it counts.
+    """
     found: list[Transfer] = []
     for line in parse(table):
         alternatives = _alternatives(line.ours)
@@ -63,9 +67,18 @@ def transfers(table: str, names: Collection[str]) -> list[Transfer]:
             fused = len(theirs) == 1 and len(ours) > 1
             pairs = [(ours, (theirs[0],))] if fused else [((o,), (t,)) for o, t in zip(ours, theirs, strict=True)]
             found += [
-                Transfer(mine, tuple(name.replace("{i}", index) for name in its), line.ops) for mine, its in pairs
+                Transfer(mine, _counted([name.replace("{i}", index) for name in its], mine, names), line.ops)
+                for mine, its in pairs
             ]
     return found
+
+
+def _counted(theirs: list[str], ours: tuple[str, ...], names: Collection[str]) -> tuple[str, ...]:
+    """Write out ``{e}`` as many times as our tensor has rows."""
+    if "{e}" not in theirs[0]:
+        return tuple(theirs)
+    rows = len(names[ours[0]]) if isinstance(names, Mapping) else 1
+    return tuple(name.replace("{e}", str(row)) for name in theirs for row in range(rows))
 
 
 def spellings(name: str) -> tuple[str, ...]:

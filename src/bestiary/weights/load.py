@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants, skeleton
-from bestiary.spec import LMHead, Stack, check, own_layers, walk
+from bestiary.spec import Experts, LMHead, Stack, check, own_layers, walk
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.dialects import gguf
 from bestiary.weights.folder import CheckpointFolder, open_folder
@@ -42,7 +42,7 @@ def load_weights(
     """
     folder = open_folder(path)
     meaning = _meaning(folder, task)
-    _check_depth(folder.tensors, meaning.spec, folder.path)
+    _check_depth(folder.tensors, meaning, folder.path)
     model = skeleton(meaning.spec)
     plan, left_out = plan_transfers(folder.tensors, model, meaning, folder.path)
     state = {name: tensor for transfer in plan for name, tensor in fetch(transfer, folder.tensors, meaning.spec)}
@@ -181,14 +181,18 @@ def _patterns(name: str) -> list[re.Pattern[str]]:
     return [re.compile(re.escape(s).replace(re.escape("{i}"), r"\d+")) for s in spellings(name)]
 
 
-def _check_depth(tensors: TensorFiles, spec: Any, where: Path) -> None:
-    """Refuse a depth that the files cannot fill before so many modules are built."""
-    layers = sum(len(own_layers(node)) for _, node in walk(spec) if isinstance(node, Stack))
-    if layers > len(tensors):
-        raise BestiaryError(
-            f"{where}: the config describes {layers:,} layers, but the files hold {len(tensors):,} tensors;"
-            " correct config.json, or take the checkpoint that it belongs to"
-        )
+def _check_depth(tensors: TensorFiles, meaning: Meaning, where: Path) -> None:
+    """Refuse a depth, or experts, that the files cannot fill before so many modules are built or names written out."""
+    spec = meaning.spec
+    described = {"layers": sum(len(own_layers(node)) for _, node in walk(spec) if isinstance(node, Stack))}
+    if "{e}" in meaning.dialect.keys(spec):
+        described["experts"] = sum(node.experts for _, node in walk(spec) if isinstance(node, Experts))
+    for what, number in described.items():
+        if number > len(tensors):
+            raise BestiaryError(
+                f"{where}: the config describes {number:,} {what}, but the files hold {len(tensors):,} tensors;"
+                " correct config.json, or take the checkpoint that it belongs to"
+            )
 
 
 def _check_repeated(tensors: TensorFiles, model: Model, meaning: Meaning, where: Path) -> None:

@@ -45,6 +45,15 @@ def _join(tensors: Tensors, node: Any, parts: int) -> Tensors:
     return [torch.cat(list(tensors))]
 
 
+def _stack(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    return [torch.stack(list(tensors))]
+
+
+def _unstack(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    (stacked,) = tensors
+    return stacked.unbind(0)
+
+
 def _unwrap(tensor: Tensor, node: Any) -> Tensor:
     return tensor.squeeze(0) if tensor.dim() == 3 and len(tensor) == 1 else tensor
 
@@ -101,6 +110,7 @@ IMPLIED = Op(lambda tensors, node, parts: tensors, lambda tensors, node, parts: 
 OPS: dict[str, Op] = {
     "T": Op(_each(_transpose), _each(_transpose)),
     "split": Op(_split, _join),
+    "stack": Op(_stack, _unstack),
     "unwrap": Op(_each(_unwrap), _each(_wrap)),
     "flatten": Op(_each(_flatten), _each(_unflatten)),
     "implied": IMPLIED,
@@ -115,7 +125,7 @@ OPS: dict[str, Op] = {
         _each(lambda tensor, node: _neighbors(tensor, _attention(node)[1])),
     ),
 }
-"""``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``unwrap`` drops a leading axis of one;
-``flatten`` makes a convolution over patches a matrix; ``row`` takes a table's only row; ``heads`` makes
-one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn pairs of neighboring coordinates
-into pairs of halves."""
+"""``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``stack`` lays a tensor for each ``{e}``
+one on another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix; ``row``
+takes a table's only row; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and
+``rotary_k`` turn pairs of neighboring coordinates into pairs of halves."""

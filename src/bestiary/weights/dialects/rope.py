@@ -12,6 +12,7 @@ from bestiary.untrusted import quoted
 from bestiary.weights.config import Arguments, Derive, is_number, shown
 
 KEYS = ("rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings")
+FRACTION = "partial_rotary_factor"
 Fields = Mapping[str, Any]
 
 
@@ -75,7 +76,7 @@ _KNOWN = {
 }  # fmt: skip
 
 
-def _read(config: Mapping[str, Any]) -> Arguments:
+def _read(config: Mapping[str, Any], trained: int, turned: float, fraction: float | None) -> Arguments:
     given = (config.get(key) for key in ("rope_parameters", "rope_scaling"))
     fields = next((fields for fields in given if fields not in (None, {})), {})
     if not isinstance(fields, dict):
@@ -85,19 +86,25 @@ def _read(config: Mapping[str, Any]) -> Arguments:
         raise BestiaryError(
             f"'rope_type' is {shown(kind)}; give one of {', '.join(_READERS)}{nearest(str(kind), _READERS)}"
         )
-    unknown = sorted(set(fields) - _KNOWN)
+    known = _KNOWN if fraction is None else {*_KNOWN, FRACTION}
+    unknown = sorted(set(fields) - known)
     if unknown:
         raise BestiaryError(
-            f"the rotary positions have a key {quoted(unknown[0])} that we do not know{nearest(unknown[0], _KNOWN)}"
+            f"the rotary positions have a key {quoted(unknown[0])} that we do not know{nearest(unknown[0], known)}"
         )
-    length = _length(config, "max_position_embeddings", 2048)
-    base = _number(fields, "rope_theta", _number(config, "rope_theta", 10000.0))
-    return {"base": float(base), "length": length, "scaling": _READERS[kind](fields, length)}
+    length = _length(config, "max_position_embeddings", trained)
+    base = _number(fields, "rope_theta", _number(config, "rope_theta", turned))
+    arguments = {"base": float(base), "length": length, "scaling": _READERS[kind](fields, length)}
+    if fraction is None:
+        return arguments
+    return {**arguments, "fraction": float(_number(fields, FRACTION, _number(config, FRACTION, fraction)))}
 
 
 def _write(arguments: Arguments) -> dict[str, Any]:
     scaling, base = arguments["scaling"], arguments["base"]
     fields: dict[str, Any] = {"rope_theta": base, "rope_type": "default"}
+    part = {FRACTION: arguments["fraction"]} if "fraction" in arguments else {}
+    fields |= part
     if isinstance(scaling, LinearScaling):
         fields |= {"rope_type": "linear", "factor": scaling.factor}
     elif isinstance(scaling, DynamicScaling):
@@ -116,7 +123,17 @@ def _write(arguments: Arguments) -> dict[str, Any]:
         "rope_parameters": fields,
         "rope_theta": base,
         "rope_scaling": None if scaling is None else older,
+        **part,
     }
 
 
-ROPE = Derive(KEYS, _read, _write)
+def rope(length: int = 2048, base: float = 10000.0, fraction: float | None = None) -> Derive:
+    """Return the row of a family's rotary positions, with what its configs mean where they say nothing.
+
+    A family that says a ``fraction`` turns a part of each head.
+    """
+    keys = KEYS if fraction is None else (*KEYS, FRACTION)
+    return Derive(keys, lambda config: _read(config, length, base, fraction), _write)
+
+
+ROPE = rope()

@@ -1,0 +1,96 @@
+"""Mixtures of experts: decoders and pairs whose MLPs, some or all, are many and routed (Shazeer et al. 2017)."""
+
+from __future__ import annotations
+
+from bestiary.architectures.llama import mistral
+from bestiary.architectures.t5 import t5
+from bestiary.spec import (
+    GLU,
+    MLP,
+    Activation,
+    Attention,
+    Causal,
+    EncoderDecoder,
+    Experts,
+    LMHead,
+    Residual,
+    RMSNorm,
+    RotaryScaling,
+    Router,
+    Stack,
+    T5Bias,
+    Tokens,
+    Top1,
+    Top2,
+    TopK,
+    Transformer,
+)
+
+
+def mixtral(
+    dim: int, depth: int, heads: int, hidden: int, vocab: int = 32000, length: int = 32768, kv_heads: int | None = None,
+    eps: float = 1e-5, *, experts: int = 8, chosen: int = 2, head_dim: int | None = None, base: float = 1000000.0,
+    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
+    attention_dropout: float = 0.0, window: int | None = None,
+) -> Transformer:  # fmt: skip
+    """Mixtral (Jiang et al. 2024): Mistral in which every MLP is ``experts`` of them, ``chosen`` for each token."""
+    model = mistral(
+        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
+        activation=activation, tied=tied, attention_dropout=attention_dropout, window=window,
+    )  # fmt: skip
+    return model.at("stack.layers[*].mlp", Experts(GLU(hidden, activation), experts, TopK(k=chosen)))
+
+
+def switch(
+    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, experts: int = 8,
+    capacity: int = 64, every: int | None = 2, decoder_depth: int | None = None, decoder_every: int | None = 2,
+    router_bias: bool = False, buckets: int = 32, distance: int = 128, activation: Activation = "relu",
+    eps: float = 1e-6, dropout: float = 0.1, tied: bool = True, scaled: bool = True,
+) -> EncoderDecoder:  # fmt: skip
+    """Switch Transformer (Fedus et al. 2021): T5 1.0 in which every second MLP is routed to one of many experts.
+
+    Sparse is every layer whose number, divided by ``every``, leaves one: the second, the fourth ...; ``None`` means
+    none. An expert takes ``capacity`` tokens of a sequence: the paper's capacity factor, for sequences of one length.
+    """
+    model = t5(
+        dim, depth, heads, head_dim, hidden, vocab, decoder_depth=decoder_depth, buckets=buckets, distance=distance,
+        activation=activation, eps=eps, dropout=dropout, tied=tied, scaled=scaled,
+    )  # fmt: skip
+    router = Top1(router_bias, capacity)
+    encoder = routed_layers(model.encoder.stack, experts, router, every)
+    decoder = routed_layers(model.decoder.stack, experts, router, decoder_every)
+    return model.replace(encoder=model.encoder.replace(stack=encoder), decoder=model.decoder.replace(stack=decoder))
+
+
+def glam(
+    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 256000, *, experts: int | None = 64,
+    factor: float = 1.0, buckets: int = 32, distance: int = 128, activation: Activation = "gelu", eps: float = 1e-6,
+    dropout: float = 0.0,
+) -> Transformer:  # fmt: skip
+    """GLaM (Du et al. 2021): a decoder in which every second MLP, from the first on, is two of 64 experts.
+
+    ``experts`` of ``None`` are the dense models of the paper. Dense MLPs are gated, those of experts are not; every
+    layer has a relative bias of its own. The paper does not say which norm, buckets, distance and capacity it used:
+    T5's and GShard's stand in, and change no count but the norms'.
+    """
+    norm = RMSNorm(eps)
+    position = T5Bias(buckets, distance, bidirectional=False)
+    width = None if heads * head_dim == dim else head_dim
+    attention = Attention(heads, head_dim=width, bias="", position=position, mask=(Causal(),), dropout=dropout)
+    look, dense = (Residual(op, norm, dropout=dropout) for op in (attention, GLU(hidden, activation)))
+    sparse = dense
+    if experts is not None:
+        sparse = dense.replace(op=Experts(MLP(hidden, activation, bias=False), experts, Top2(factor=factor)))
+    layers = ((look, sparse), (look, dense)) * ((depth + 1) // 2)
+    return Transformer(dim, Tokens(vocab, dropout=dropout), Stack(layers[:depth], norm), {"lm": LMHead()})
+
+
+def routed_layers(stack: Stack, experts: int, router: Router, every: int | None) -> Stack:
+    """Return a stack of equal layers in which the MLP of each ``every``-th is many, and routed."""
+    if every is None:
+        return stack
+    dense = stack.layers[0]
+    assert isinstance(dense, tuple)
+    sparse = (*dense[:-1], dense[-1].replace(op=Experts(dense[-1].op, experts, router)))  # type: ignore[arg-type]
+    chosen = (index % every == 1 % every for index in range(len(stack.layers)))
+    return stack.replace(layers=tuple(sparse if routed else dense for routed in chosen))
