@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from references import Row
+from references.recorded import Recorded
 from torch import Tensor
 
 from bestiary.nn import Model
@@ -92,6 +93,8 @@ def inputs(case: Case, side: str | None, seed: int = 0, tokens: int = TOKENS) ->
     torch.manual_seed(seed)
     config = case.config
     reads = case.row.reads
+    if isinstance(case.reference, Recorded):
+        return case.reference.inputs(side)
     if "pixel_values" in reads:
         return {"pixel_values": torch.randn(BATCH, config.num_channels, config.image_size, config.image_size).double()}
     keep = kept(tokens, side)

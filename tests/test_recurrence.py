@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 from comparison import apart, kept, perturbed, targets, texts
-from references import Row
+from references import ROWS, Row
+from references.recorded import RecordedRow
 from references.recurrent import POSITIONS, xlnet
 from torch import Tensor
 from transformers import XLNetModel
@@ -21,7 +22,9 @@ from bestiary.nn.context import Context
 from bestiary.sizing import count
 from bestiary.weights.load import load_weights
 
-SMALL = make("xlnet", dim=16, depth=2, heads=4, hidden=24, vocab=50)
+SIZES = {"dim": 16, "depth": 2, "heads": 4, "hidden": 24, "vocab": 50}
+SMALL = make("xlnet", **SIZES)
+BANDED = make("transfo_xl", **SIZES, cutoffs=(11, 30), divisor=2)
 RELATIVE = spec.RelativeAttention(2, memory=spec.Memory())
 SWITCHES: dict[str, dict[str, Any]] = {
     "all remembered": {"mem_len": None},
@@ -92,6 +95,72 @@ def test_what_two_streams_refuse() -> None:
     assert len(model(ids, use_mems=True).mems) == 2
 
 
+RECORDED = [row for row in ROWS if isinstance(row, RecordedRow)]
+
+
+@pytest.mark.parametrize("row", RECORDED, ids=str)
+@torch.no_grad()
+def test_memories_are_those_that_were_recorded(row: RecordedRow, tmp_path: Path) -> None:
+    reference = row.reference(0)
+    reference.save_pretrained(tmp_path)
+    model, _ = load_weights(tmp_path)
+    mems = None
+    for segment in ("first", "second"):
+        mems = model(reference.part(segment)["input_ids"], **({} if mems is None else {"mems": mems})).mems
+        expected = reference.mems(segment)
+        assert len(expected) == len(mems or [])
+        for one, other in zip(expected, mems or [], strict=True):
+            assert apart(one, other) < 1e-10
+
+
+@torch.no_grad()
+def test_a_token_at_a_time_with_memories_is_what_the_cache_gives() -> None:
+    model = nn.build(make("transfo_xl", **SIZES, cutoffs=(11, 30), divisor=2, memory=4), seed=0)
+    ids = torch.randint(1, 50, (2, 9))
+    mems, scores = None, []
+    for token in ids.split(1, dim=1):
+        output = model(token, mems=mems)
+        mems = output.mems
+        scores.append(output.logits)
+    whole = model(ids).logits
+    assert apart(whole, torch.cat(scores, dim=1)) < 1e-5
+    assert apart(whole.exp().sum(-1), torch.ones(2, 9)) < 1e-5
+    answer = generate(model, ids, max_new_tokens=5, eos_token_id=None, pad_token_id=0)
+    padded, mask = torch.nn.functional.pad(ids, (3, 2)), torch.nn.functional.pad(torch.ones_like(ids), (3, 2))
+    again = generate(model, padded, mask, max_new_tokens=5, eos_token_id=None, pad_token_id=0)
+    assert torch.equal(answer[:, 9:], again[:, 14:])
+    with pytest.raises(BestiaryError, match="remembers nothing"):
+        nn.build(make("transfo_xl", **SIZES, divisor=2, same_length=False), seed=0)(ids, mems=mems)
+
+
+GOPHER = {  # Rae et al. 2021, table 1: layers, heads, key and value width, model width; and the stated millions
+    "44M": (8, 16, 32, 512, 44), "117M": (12, 12, 64, 768, 117), "417M": (12, 12, 128, 1536, 417),
+    "1.4B": (24, 16, 128, 2048, 1_400), "7.1B": (32, 32, 128, 4096, 7_100), "280B": (80, 128, 128, 16384, 280_000),
+    "Chinchilla": (80, 64, 128, 8192, 70_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", GOPHER)
+@pytest.mark.parametrize("bias", [True, False])
+def test_stated_counts_of_gopher(size: str, bias: bool) -> None:
+    depth, heads, head_dim, dim, stated = GOPHER[size]
+    model = make("gopher", dim=dim, depth=depth, heads=heads, head_dim=head_dim, hidden=4 * dim, bias=bias)
+    assert round(count(model).total, -6 if stated < 1000 else -8 if stated < 10_000 else -9) == stated * 10**6
+
+
+def test_the_published_transformer_xl() -> None:
+    bands = {"cutoffs": (20000, 40000, 200000), "divisor": 4, "memory": 1600, "clamp": 1000}
+    large = make("transfo_xl", dim=1024, depth=18, heads=16, head_dim=64, hidden=4096, vocab=267735, **bands)
+    assert count(large).total == 285_205_322  # of the reference built at its defaults, transformers 4.35.2
+    assert spec.from_json(spec.to_json(large)) == large
+    assert "the first band, clusters" in spec.flat(large)
+    small = spec.tiny(large)
+    assert small.at("embed.widths") == (64, 16, 4, 1)
+    assert small.at("embed.cutoffs") == small.at("heads.lm.cutoffs") == (38, 76, 382)
+    assert small.at("stack.layers[0].attn.mask") == (spec.Causal(), spec.Window(128))
+    assert nn.build(small, seed=0)(torch.arange(9)[None]).logits.shape == (1, 9, 512)
+
+
 def slow_scores(op: Any, q: Tensor, k: Tensor, past: int) -> Tensor:
     """The four terms of Dai et al. 2019, section 3.3, one query, key and head at a time."""
     heads, tokens, width = q.shape
@@ -140,10 +209,20 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("sentence", REFUSED)
+REFUSED_BANDS = {
+    "cutoffs make 3 bands": ("embed.widths", (16, 4)),
+    "which must rise": ("embed", spec.AdaptiveTokens(50, (30, 11), (8, 4, 2))),
+    "the embedding's are": ("heads.lm.cutoffs", (11,)),
+    "must name bands from 0 to 2": ("heads.lm.own", (3,)),
+    "then projects nothing": ("embed", spec.Tokens(50)),
+}
+
+
+@pytest.mark.parametrize("sentence", [*REFUSED, *REFUSED_BANDS])
 def test_what_check_refuses(sentence: str) -> None:
+    model, change = (SMALL, REFUSED[sentence]) if sentence in REFUSED else (BANDED, REFUSED_BANDS[sentence])
     with pytest.raises(BestiaryError, match=sentence):
-        spec.check(SMALL.at(*REFUSED[sentence]))
+        spec.check(model.at(*change))
 
 
 def test_shown_written_and_made_small() -> None:

@@ -126,6 +126,7 @@ def test_counting_is_fast() -> None:
 
 SMALL = {"dim": 16, "depth": 3, "heads": 4, "hidden": 24, "vocab": 50}
 T5 = {**SMALL, "head_dim": 8}
+BANDS = {"cutoffs": (11, 30)}
 RELATIVE = spec.RelativeAttention(4, kv_heads=2, memory=spec.ZeroMemory(5), mask=(Causal(),), bias="qo")
 PARALLEL = Parallel((spec.Normed(spec.MLP(8), spec.RMSNorm()), spec.GLU(9)))
 JOINT = spec.JointNorm(spec.LayerNorm())
@@ -165,6 +166,11 @@ BUILT: dict[str, Model] = {
     "marian of two tables": make("marian", dim=16, encoder_depth=1, decoder_depth=1, heads=4, hidden=24, vocab=50,
                                  decoder_vocab=40),
     "llama": make("llama", **SMALL, kv_heads=2, attention_bias=True, mlp_bias=True),
+    "gopher": make("gopher", **SMALL, head_dim=6),
+    "transfo_xl": make("transfo_xl", **SMALL, **BANDS, divisor=2, memory=5),
+    "transfo_xl of one table": make("transfo_xl", **SMALL, **BANDS, tied=False),
+    "transfo_xl, untied": make("transfo_xl", **SMALL, **BANDS, width=9, divisor=3, tied=False, own=(0, 2)),
+    "transfo_xl, one band": make("transfo_xl", **SMALL, divisor=2),
     "xlnet": make("xlnet", **SMALL),
     "xlnet for sequence-classification": with_task(make("xlnet", **SMALL), "xlnet", "sequence-classification"),
     "a memory of zeros": make("xlnet", **SMALL).at("stack.layers[*].attn", RELATIVE),

@@ -80,5 +80,5 @@ def detect_replaced(spec: Transformer, labels: int) -> Heads:
 
 def classify_first(spec: Transformer, labels: int) -> Heads:
     """A label for the sequence, from the first token's vector through a GELU layer of the head's own."""
-    dropout = spec.embed.dropout
+    dropout = spec.at("embed.dropout")
     return {"classifier": Classifier(labels, "first", Transform("gelu", dropout=dropout), dropout=dropout)}

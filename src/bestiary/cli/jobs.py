@@ -38,7 +38,7 @@ class Job(NamedTuple):
 def job_of(model: Any) -> str:
     """Return the name of the job that a spec's heads and masks make it fit for; raises ``BestiaryError`` if none."""
     heads = list(model.heads.values())
-    if any(isinstance(head, spec.LMHead) for head in heads):
+    if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
     if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):
         return "classify"

@@ -76,11 +76,11 @@ def _opened(source: str, texts: Sequence[str], task: str | None, seed: int) -> t
 def _twin(name: str, task: str | None, seed: int) -> Any:
     from bestiary.api import build
     from bestiary.cli.twin import byte_tokenizer
-    from bestiary.spec import vocabulary
+    from bestiary.spec import vocab_size
 
     model = build(f"{name}:tiny", seed=seed, task=task)
-    table = vocabulary(model.spec)
-    model.tokenizer = byte_tokenizer(table.vocab) if table else None
+    size = vocab_size(model.spec)
+    model.tokenizer = byte_tokenizer(size) if size else None
     return model
 
 

@@ -152,9 +152,10 @@ def _decoder(
             f"input_ids has shape {list(input_ids.shape)}; give [batch, tokens] with at least one token"
         )
     heads = model.spec.heads.values()
-    if any(isinstance(head, spec.LMHead) for head in heads) and _asks_targets(model.spec):
+    scores = any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads)
+    if scores and _asks_targets(model.spec):
         return _targeted(model, input_ids, attention_mask)
-    if not any(isinstance(head, spec.LMHead) for head in heads) or not _is_causal(model.spec):
+    if not scores or not _is_causal(model.spec):
         raise BestiaryError("this model does not generate: it is no causal language model; load one, or another task")
     if prefix is not None and not _has_prefix(model.spec):
         raise BestiaryError("prefix_length is for a decoder with prefix masks, which this model has not: leave it out")
@@ -235,7 +236,7 @@ def _left_padded(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return ids.gather(1, order), mask.gather(1, order)
 
 
-def _check_room(embed: spec.Tokens | spec.SharedTokens, prompt: int, room: int) -> None:
+def _check_room(embed: spec.Embedding, prompt: int, room: int) -> None:
     length = positions(embed)
     if length is not None and prompt + room > length + 1:  # the last token is chosen but never read
         raise BestiaryError(

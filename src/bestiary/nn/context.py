@@ -67,6 +67,9 @@ class Context:
     new_mems: list[Tensor] = field(default_factory=list[Tensor])
     """What each will remember."""
 
+    bands: Any = None
+    """The embedding of tokens in bands, which a head over bands reads."""
+
     pooled: Tensor | None = None
     """The pooler's output, ``[B, dim]``, for the heads after it."""
 

@@ -161,8 +161,8 @@ class Tokens(SharedTokens):
     def __init__(self, node: spec.Tokens, dim: int) -> None:
         super().__init__(node, dim)
         width = node.width or dim
-        self.tokens = _table(node.vocab, width)
-        self.types = _table(node.types, width) if node.types else None
+        self.tokens = empty_table(node.vocab, width)
+        self.types = empty_table(node.types, width) if node.types else None
         self.project = nn.Linear(width, dim) if node.width else None
 
     @property
@@ -186,7 +186,7 @@ class TaskTokens(Tokens):
 
     def __init__(self, node: spec.TaskTokens, dim: int) -> None:
         super().__init__(node, dim)
-        self.tasks = _table(node.tasks, node.width or dim)
+        self.tasks = empty_table(node.tasks, node.width or dim)
 
     def add_segments(self, x: Tensor, task_type_ids: Tensor | None = None, **segments: Tensor | None) -> Tensor:
         """Add the vectors of ``task_type_ids`` too, ``[B, T]``, or of task 0 where none are given."""
@@ -245,7 +245,7 @@ class Patches(nn.Module):
         return F.dropout(x, self.dropout, self.training)
 
 
-def _table(rows: int, width: int) -> nn.Embedding:
+def empty_table(rows: int, width: int) -> nn.Embedding:
     """An embedding whose rows are not drawn here: drawing on the meta device makes torch import its compiler."""
     return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
 

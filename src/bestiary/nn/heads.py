@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.activations import ACTIVATIONS
+from bestiary.nn.adaptive import AdaptiveLMHead
 from bestiary.nn.context import Context
 from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
@@ -255,6 +256,7 @@ HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.FirstGlobal: FirstGlobal,
     spec.QuestionGlobal: QuestionGlobal,
     spec.LMHead: LMHead,
+    spec.AdaptiveLMHead: AdaptiveLMHead,
     spec.Classifier: Classifier,
     spec.SentencePair: SentencePair,
     spec.Spans: Spans,

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
+from bestiary.nn.adaptive import AdaptiveTokens
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context
 from bestiary.nn.embeddings import Targeted, Tokens
@@ -61,6 +62,8 @@ class SegmentTransformer(Model):
             raise BestiaryError(
                 "this model looks both ways, so what it read changes with each token: give mems, no cache"
             )
+        if self.memory is None and mems is not None:
+            raise BestiaryError("this model remembers nothing of earlier segments: leave mems out")
         if input_mask is not None:
             attention_mask = 1 - input_mask
         context = self.segment(input_ids, inputs_embeds, attention_mask, mems, past_key_values)
@@ -103,6 +106,7 @@ class SegmentTransformer(Model):
             context.keys += len(mems[0])
             if context.keep is not None:
                 context.keep = F.pad(context.keep, (context.keys - context.keep.shape[1], 0), value=True)
+        context.bands = self.embed if isinstance(self.embed, AdaptiveTokens) else None
         context.mems, context.blank = mems, None if blank is None else blank[:, -tokens:]
         return context
 
@@ -120,13 +124,14 @@ def zeros_before(keep: Tensor, zeros: int) -> tuple[Tensor, Tensor]:
 
 EMBEDDINGS: dict[type[spec.Embedding], Callable[[Any, int], Any]] = {
     spec.Tokens: Tokens,
+    spec.AdaptiveTokens: AdaptiveTokens,
     spec.Targeted: Targeted,
 }
 
 
 def reads_segments(node: spec.Transformer) -> bool:
-    """Tell whether a model is one of these: it remembers, or its embedding knows targets."""
-    return isinstance(node.embed, spec.Targeted) or memory(node) is not None
+    """Tell whether a model is one of these: it remembers, or its embedding knows targets or bands."""
+    return isinstance(node.embed, spec.Targeted | spec.AdaptiveTokens) or memory(node) is not None
 
 
 def memory(node: spec.Transformer) -> spec.Recurrence | None:

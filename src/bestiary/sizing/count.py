@@ -13,6 +13,8 @@ from bestiary.sizing.table import html, text
 from bestiary.spec import (
     GLU,
     MLP,
+    AdaptiveLMHead,
+    AdaptiveTokens,
     Alibi,
     Attention,
     Classifier,
@@ -65,6 +67,7 @@ from bestiary.spec import (
     TwoStreamAttention,
     WindowedAttention,
     ZeroCenteredNorm,
+    band_sizes,
     branch_names,
     own_layers,
     walk,
@@ -72,9 +75,10 @@ from bestiary.spec import (
 
 EMBEDDING = (
     "embed.tokens", "embed.types", "embed.tasks", "embed.position", "embed.extra", "embed.project", "embed.target",
+    "embed.tables", "embed.projections",
 )  # fmt: skip
 """What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the extra tokens of
-images, the vector that targets begin with) and the projection of a narrow table. The norm of an embedding, the map of
+images, the vector that targets begin with) and the projections of narrow tables. The norm of an embedding, the map of
 patches, which multiplies, and an output matrix that is not tied to the token table do not: Kaplan et al. 2020, section
 1.3, leave out vocabulary and positions, and narrow tables came after."""
 
@@ -236,6 +240,21 @@ def _lm_head(node: LMHead, width: int, model: Model) -> Parts:
         yield ("bias", output.bias * output.outputs) if node.tied else ("output", output.parameters)
 
 
+def _adaptive_tokens(node: AdaptiveTokens, width: int, model: Model) -> Parts:
+    sizes = band_sizes(node.vocab, node.cutoffs)
+    yield "tables", sum([size * own for size, own in zip(sizes, node.widths, strict=False)])
+    yield "projections", sum([linear.parameters for linear in maps(node, model).values()])
+
+
+def _adaptive_lm_head(node: AdaptiveLMHead, width: int, model: Model) -> Parts:
+    linear = maps(node, model)
+    tables = [one for name, one in linear.items() if name.startswith("tables")]
+    yield "tables", 0 if node.tied else sum([one.weights for one in tables])
+    yield "biases", sum([one.outputs for one in tables])
+    yield "clusters", linear["clusters"].parameters if linear else 0
+    yield "projections", sum([linear[f"projections.{band}"].parameters for band in node.own])
+
+
 def _classifier(node: Classifier | Spans, width: int, model: Model) -> Parts:
     yield from _head(node, width, model)
     yield from _transform_norm(node.transform, width, model)
@@ -334,6 +353,8 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     FirstGlobal: _nothing,
     QuestionGlobal: _nothing,
     LMHead: _lm_head,
+    AdaptiveTokens: _adaptive_tokens,
+    AdaptiveLMHead: _adaptive_lm_head,
     Classifier: _classifier,
     SentencePair: _head,
     Spans: _classifier,

@@ -21,6 +21,8 @@ from bestiary.sizing.table import html, text
 from bestiary.spec import (
     GLU,
     MLP,
+    AdaptiveLMHead,
+    AdaptiveTokens,
     Attention,
     Classifier,
     CrossAttention,
@@ -232,6 +234,8 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     FirstGlobal: _once,
     QuestionGlobal: _once,
     LMHead: _each,
+    AdaptiveTokens: _each,
+    AdaptiveLMHead: _each,
     Classifier: _classifier,
     SentencePair: _once,
     Spans: _each,

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from bestiary.spec import (
     GLU,
     MLP,
+    AdaptiveLMHead,
+    AdaptiveTokens,
     Attention,
     Classifier,
     CrossAttention,
@@ -31,8 +33,10 @@ from bestiary.spec import (
     Targeted,
     TaskTokens,
     Tokens,
+    Transformer,
     TwoStreamAttention,
     WindowedAttention,
+    band_sizes,
     vocabulary,
 )
 
@@ -114,6 +118,23 @@ def _lm_head(node: LMHead, model: Model) -> Maps:
     return {**transform, "output": Linear(width, table.vocab, node.bias)} if table else transform
 
 
+def _adaptive_tokens(node: AdaptiveTokens, model: Model) -> Maps:
+    return {f"projections.{band}": Linear(width, model.dim, False) for band, width in enumerate(node.widths)}
+
+
+def _adaptive_lm_head(node: AdaptiveLMHead, model: Model) -> Maps:
+    """The maps of each band: to its width, and to its tokens; the first scores the clusters too."""
+    embed = model.embed if isinstance(model, Transformer) else None
+    if not isinstance(embed, Tokens | AdaptiveTokens):
+        return {}
+    widths = embed.widths if isinstance(embed, AdaptiveTokens) else (model.dim,) * (len(node.cutoffs) + 1)
+    banded = isinstance(embed, AdaptiveTokens)
+    project = {f"projections.{band}": Linear(model.dim, width, False) for band, width in enumerate(widths) if banded}
+    sizes = zip(band_sizes(embed.vocab, node.cutoffs), widths, strict=False)
+    output = {f"tables.{band}": Linear(width, size) for band, (size, width) in enumerate(sizes)}
+    return {**project, **output, "clusters": Linear(widths[0], len(node.cutoffs))}
+
+
 def _classifier(node: Classifier, model: Model) -> Maps:
     return {**_transform(node, model), "output": Linear(model.dim, node.labels, node.bias)}
 
@@ -148,6 +169,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Patches: _patches,
     Pooler: lambda node, model: {"dense": Linear(model.dim, model.dim)},
     LMHead: _lm_head,
+    AdaptiveTokens: _adaptive_tokens,
+    AdaptiveLMHead: _adaptive_lm_head,
     Classifier: _classifier,
     SentencePair: lambda node, model: {"output": Linear(model.dim, 2)},
     ReplacedTokens: lambda node, model: {"dense": Linear(model.dim, model.dim), "output": Linear(model.dim, 1)},

@@ -9,6 +9,7 @@ from types import ModuleType
 from bestiary.spec.check import check
 from bestiary.spec.edit import children, swap, walk
 from bestiary.spec.embeddings import (
+    AdaptiveTokens,
     Embedding,
     NormedTokens,
     Patches,
@@ -21,6 +22,7 @@ from bestiary.spec.embeddings import (
 from bestiary.spec.experts import Experts, Router, Top1, Top2, TopK
 from bestiary.spec.flat import flat
 from bestiary.spec.heads import (
+    AdaptiveLMHead,
     Classifier,
     FirstGlobal,
     Head,
@@ -34,7 +36,7 @@ from bestiary.spec.heads import (
     Transform,
 )
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
-from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, vocabulary
+from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, band_sizes, vocab_size, vocabulary
 from bestiary.spec.node import Named, Node
 from bestiary.spec.norms import (
     HeadNorm,
@@ -100,6 +102,8 @@ __all__ = [
     "GLU",
     "MLP",
     "Activation",
+    "AdaptiveLMHead",
+    "AdaptiveTokens",
     "Alibi",
     "Attention",
     "BlockSparse",
@@ -184,6 +188,7 @@ __all__ = [
     "YarnScaling",
     "ZeroCenteredNorm",
     "ZeroMemory",
+    "band_sizes",
     "branch_names",
     "check",
     "children",
@@ -196,6 +201,7 @@ __all__ = [
     "tiny",
     "to_json",
     "tree",
+    "vocab_size",
     "vocabulary",
     "walk",
     "with_position",

@@ -5,14 +5,23 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.edit import children, walk
-from bestiary.spec.embeddings import NormedTokens, Patches, ScaledTokens, SharedTokens, TaskTokens, Tokens
+from bestiary.spec.embeddings import (
+    AdaptiveTokens,
+    NormedTokens,
+    Patches,
+    ScaledTokens,
+    SharedTokens,
+    TaskTokens,
+    Tokens,
+)
 from bestiary.spec.experts import Experts
 from bestiary.spec.fields import hints, misfit
-from bestiary.spec.heads import Classifier, LMHead, Pooler, SentencePair
+from bestiary.spec.heads import AdaptiveLMHead, Classifier, LMHead, Pooler, SentencePair
 from bestiary.spec.masks import BlockSparse
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.node import Node
@@ -242,6 +251,31 @@ def _head_names(node: Transformer | EncoderDecoder) -> Iterator[str]:
             yield f"heads: {name!r} cannot name a head; use a plain word that no module method has"
 
 
+def _bands(vocab: int | None, cutoffs: tuple[int, ...]) -> Iterator[str]:
+    edges = (0, *cutoffs, vocab or MAX_SIZE)
+    if any(after <= before for before, after in pairwise(edges)):
+        yield f"cutoffs are {list(cutoffs)}, which must rise, from 1 to less than the vocabulary"
+
+
+def _adaptive_tokens(node: AdaptiveTokens, spec: Model) -> Iterator[str]:
+    yield from _bands(node.vocab, node.cutoffs)
+    if len(node.widths) != len(node.cutoffs) + 1 or any(width < 1 for width in node.widths):
+        yield f"{len(node.cutoffs)} cutoffs make {len(node.cutoffs) + 1} bands, each with a positive width"
+
+
+def _adaptive_lm_head(node: AdaptiveLMHead, spec: Any) -> Iterator[str]:
+    embed = getattr(spec, "embed", None)
+    if isinstance(embed, AdaptiveTokens):
+        if node.cutoffs != embed.cutoffs:
+            yield f"the head's cutoffs are {list(node.cutoffs)}, but the embedding's are {list(embed.cutoffs)}"
+    elif not isinstance(embed, Tokens) or embed.width is not None or node.own:
+        yield "an adaptive head reads tokens in bands, or one table as wide as the model, and then projects nothing"
+    else:
+        yield from _bands(embed.vocab, node.cutoffs)
+    if len(set(node.own)) < len(node.own) or any(not 0 <= band <= len(node.cutoffs) for band in node.own):
+        yield f"own is {list(node.own)}, which must name bands from 0 to {len(node.cutoffs)}, each once"
+
+
 def _lm_head(node: LMHead, spec: Model) -> Iterator[str]:
     table = vocabulary(spec)
     if table is None:
@@ -285,6 +319,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,
     LMHead: _lm_head,
+    AdaptiveTokens: _adaptive_tokens,
+    AdaptiveLMHead: _adaptive_lm_head,
     Classifier: _classifier,
     SentencePair: _needs_pooler,
 }

@@ -59,6 +59,20 @@ class SharedTokens(Embedding):
 
 
 @dataclass(frozen=True)
+class AdaptiveTokens(Embedding):
+    """Tokens in bands, the frequent first, each with a table of its own width (Baevski and Auli 2018, section 3).
+
+    ``cutoffs`` are the ids at which the bands after the first begin. Every band is projected to the model's width, and
+    the vectors are multiplied by the root of it.
+    """
+
+    vocab: int
+    cutoffs: tuple[int, ...]
+    widths: tuple[int, ...]
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
 class NormedTokens(SharedTokens):
     """The same, but the norm acts on the token vectors before the position is added (Roller et al. 2020, 90M)."""
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from bestiary.spec.edit import swap
 from bestiary.spec.embeddings import (
+    AdaptiveTokens,
     Embedding,
     NormedTokens,
     Patches,
@@ -19,6 +20,7 @@ from bestiary.spec.embeddings import (
 from bestiary.spec.experts import Experts, Top1, Top2
 from bestiary.spec.fold import fold
 from bestiary.spec.heads import (
+    AdaptiveLMHead,
     Classifier,
     FirstGlobal,
     Head,
@@ -109,6 +111,10 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
     if isinstance(embed, Targeted):
         yield from _embed(embed.tokens, spec, ids, length)
         yield "x = concat(x, target for each target)", "where targets are asked for"
+        return
+    if isinstance(embed, AdaptiveTokens):
+        bands = ", ".join(str(edge) for edge in (0, *embed.cutoffs))
+        yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {embed.widths} wide"
         return
     if isinstance(embed, Patches):
         count = (embed.image // embed.patch) ** 2
@@ -310,6 +316,9 @@ def _norm(norm: Norm) -> str:
 def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
     if isinstance(head, Pooler):
         yield f"pooler_output = {head.activation}(x[:, 0] @ W + b)", f"head {name}"
+    elif isinstance(head, AdaptiveLMHead):
+        yield "p = log_softmax(concat(x @ W[0].T + b[0], x @ clusters.T + c))", f"head {name}: the first band, clusters"
+        yield "logits = concat(p[:band], p[cluster] + log_softmax(x @ W[band].T + b[band]), ...)", "log-probabilities"
     elif isinstance(head, LMHead):
         table = cast(Tokens, vocabulary(spec))
         yield from _transform(head.transform)

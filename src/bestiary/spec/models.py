@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Self
 
-from bestiary.spec.embeddings import Embedding, Patches, SharedTokens, Targeted, Tokens
+from bestiary.spec.embeddings import AdaptiveTokens, Embedding, Patches, SharedTokens, Targeted, Tokens
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
 from bestiary.spec.stacks import Stack
@@ -31,7 +32,7 @@ def _no_heads() -> Mapping[str, Head]:
 class Transformer(Model):
     """One tower: an encoder or, when its attentions are causal, a decoder."""
 
-    embed: Tokens | Patches | Targeted
+    embed: Tokens | AdaptiveTokens | Patches | Targeted
     stack: Stack
     heads: Mapping[str, Head] = field(default_factory=_no_heads)
 
@@ -69,3 +70,16 @@ def vocabulary(model: Model) -> Tokens | None:
         embed = model.encoder.embed if isinstance(embed, SharedTokens) else embed
     embed = embed.tokens if isinstance(embed, Targeted) else embed
     return embed if isinstance(embed, Tokens) else None
+
+
+def vocab_size(model: Model) -> int | None:
+    """Return how many tokens a model knows, or ``None`` when it reads none."""
+    embed = getattr(model, "embed", None)
+    table = embed if isinstance(embed, AdaptiveTokens) else vocabulary(model)
+    return None if table is None else table.vocab
+
+
+def band_sizes(vocab: int, cutoffs: tuple[int, ...]) -> list[int]:
+    """Return how many tokens each band holds."""
+    edges = (0, *cutoffs, vocab)
+    return [after - before for before, after in pairwise(edges)]

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from bestiary.spec.check import check
 from bestiary.spec.edit import swap, walk
-from bestiary.spec.embeddings import Patches, Tokens
+from bestiary.spec.embeddings import AdaptiveTokens, Patches, Tokens
 from bestiary.spec.experts import Experts, TopK
+from bestiary.spec.heads import AdaptiveLMHead
 from bestiary.spec.masks import BlockSparse, Window
-from bestiary.spec.models import Model
+from bestiary.spec.models import Model, vocab_size
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, WindowedAttention
 from bestiary.spec.positions import Learned, LearnedAfterPadding, SinusoidalAfterPadding, SinusoidalTable
 from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
@@ -55,6 +56,11 @@ def resize(
     old = spec.dim
     resized: Any = swap(spec, Stack, lambda node: _stack(node, sizes, old))
     resized = swap(resized, Tokens, lambda node: _tokens(node, sizes, old))
+    known = vocab_size(spec)
+    if known and vocab:
+        resized = swap(resized, AdaptiveLMHead, lambda node: node.replace(
+            cutoffs=tuple(_scale(cutoff, known, vocab) for cutoff in node.cutoffs)))  # fmt: skip
+    resized = swap(resized, AdaptiveTokens, lambda node: _adaptive(node, sizes, old))
     for kind in (Learned, LearnedAfterPadding, SinusoidalTable, SinusoidalAfterPadding):
         resized = swap(resized, kind, lambda node: node.replace(length=length or node.length))
     return check(resized.replace(dim=sizes.dim))
@@ -66,7 +72,7 @@ def tiny(spec: Spec) -> Spec:
     It is 64 wide, as deep as its pattern of layers needs (2 at least), with 4 heads, at most 512 tokens of vocabulary
     and 128 positions, 4 experts, and images of 4 x 4 patches.
     """
-    table = [node for _, node in walk(spec) if isinstance(node, Tokens)]
+    table = [node for _, node in walk(spec) if isinstance(node, Tokens | AdaptiveTokens)]
     few = swap(swap(spec, Experts, _few_experts), Patches, lambda node: node.replace(image=32, patch=8))
     small: Any = resize(
         few,
@@ -93,6 +99,12 @@ def _scale(size: int, old: int, new: int) -> int:
 def _tokens(node: Tokens, sizes: _Sizes, old: int) -> Tokens:
     width = None if node.width is None else _scale(node.width, old, sizes.dim)
     return node.replace(vocab=sizes.vocab or node.vocab, width=width)
+
+
+def _adaptive(node: AdaptiveTokens, sizes: _Sizes, old: int) -> AdaptiveTokens:
+    vocab = sizes.vocab or node.vocab
+    cutoffs = tuple(_scale(cutoff, node.vocab, vocab) for cutoff in node.cutoffs)
+    return node.replace(vocab=vocab, cutoffs=cutoffs, widths=tuple(_scale(w, old, sizes.dim) for w in node.widths))
 
 
 def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants, skeleton
-from bestiary.spec import Experts, LMHead, Stack, check, own_layers, walk
+from bestiary.spec import AdaptiveLMHead, Experts, LMHead, Stack, check, own_layers, walk
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.dialects import gguf
 from bestiary.weights.folder import CheckpointFolder, open_folder
@@ -214,7 +214,7 @@ def _is_mapped(name: str, meaning: Meaning, own: Any) -> bool:
     spec: Any = meaning.spec
     if any(name in spellings(theirs) for transfer in transfers(table, own) for theirs in transfer.theirs):
         return True
-    scores = any(isinstance(head, LMHead) for head in spec.heads.values())
+    scores = any(isinstance(head, LMHead | AdaptiveLMHead) for head in spec.heads.values())
     return not scores and any(pattern.fullmatch(name) for pattern in head_patterns(table))
 
 

@@ -27,6 +27,7 @@ from bestiary.weights.dialects import (
     stablelm,
     switch,
     t5,
+    transfo_xl,
     vit,
     xlnet,
 )
@@ -64,6 +65,7 @@ DIALECTS: dict[str, Dialect] = {
         stablelm.DIALECT,
         gemma.DIALECT,
         vit.DIALECT,
+        transfo_xl.DIALECT,
         xlnet.DIALECT,
         gguf.DIALECT,
     )

@@ -1,0 +1,97 @@
+"""Transformer-XL, a decoder that remembers earlier segments (Dai et al. 2019), and Gopher, which keeps its scores."""
+
+from __future__ import annotations
+
+from bestiary.spec import (
+    MLP,
+    Activation,
+    AdaptiveLMHead,
+    AdaptiveTokens,
+    Causal,
+    LayerNorm,
+    LMHead,
+    Placement,
+    RelativeAttention,
+    Residual,
+    RMSNorm,
+    SineDistances,
+    Stack,
+    Tokens,
+    Transformer,
+    Window,
+    ZeroMemory,
+)
+
+
+def transfo_xl(
+    dim: int,
+    depth: int,
+    heads: int,
+    hidden: int,
+    vocab: int,
+    *,
+    head_dim: int | None = None,
+    width: int | None = None,
+    cutoffs: tuple[int, ...] = (),
+    divisor: int = 1,
+    own: tuple[int, ...] = (0,),
+    memory: int | None = None,
+    same_length: bool = True,
+    clamp: int | None = None,
+    placement: Placement = "post",
+    tied: bool = True,
+    eps: float = 1e-5,
+    dropout: float = 0.1,
+    attention_dropout: float = 0.0,
+) -> Transformer:
+    """Transformer-XL (Dai et al. 2019): a causal decoder with relative scores, a memory, and an adaptive softmax.
+
+    Tokens after each of ``cutoffs`` have tables narrower by ``divisor`` than those before; with a divisor of 1 there is
+    one table. ``own`` names the bands that the output projects by matrices of its own. With ``same_length`` a token
+    sees as many keys as the memory is long, itself included.
+    """
+    norm = LayerNorm(eps)
+    attention = RelativeAttention(
+        heads,
+        head_dim=None if head_dim is None or head_dim * heads == dim else head_dim,
+        distances=SineDistances(clamp=clamp),
+        memory=None if memory is None else ZeroMemory(memory),
+        mask=(Causal(), Window(memory)) if same_length and memory else (Causal(),),
+        dropout=attention_dropout,
+    )
+    layer = (
+        Residual(attention, norm, placement, dropout=dropout),
+        Residual(MLP(hidden, "relu", dropout=dropout), norm, placement, dropout=dropout),
+    )
+    if divisor == 1:
+        embed, own = Tokens(vocab, scaled=True, dropout=dropout), ()
+    else:
+        widths = tuple((width or dim) // divisor**band for band in range(len(cutoffs) + 1))
+        embed = AdaptiveTokens(vocab, cutoffs, widths, dropout)
+    return Transformer(dim, embed, Stack((layer,) * depth), {"lm": AdaptiveLMHead(cutoffs, tied, own)})
+
+
+def gopher(
+    dim: int,
+    depth: int,
+    heads: int,
+    hidden: int,
+    vocab: int = 32000,
+    *,
+    head_dim: int | None = None,
+    activation: Activation = "gelu",
+    bias: bool = True,
+    tied: bool = True,
+    eps: float = 1e-6,
+) -> Transformer:
+    """Gopher (Rae et al. 2021) and Chinchilla (Hoffmann et al. 2022): pre-norm, RMSNorm, Transformer-XL's scores.
+
+    The nonlinearity, which maps have biases and the norm's smallest number were never published: they are stand-ins.
+    The stated counts need the map of distances in every layer and an output that reads the token table.
+    """
+    norm = RMSNorm(eps)
+    attention = RelativeAttention(
+        heads, head_dim=None if head_dim is None or head_dim * heads == dim else head_dim, mask=(Causal(),)
+    )
+    layer = (Residual(attention, norm), Residual(MLP(hidden, activation, bias=bias), norm))
+    return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm), {"lm": LMHead(tied=tied)})
