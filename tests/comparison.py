@@ -11,6 +11,8 @@ import torch
 from references import Row
 from references.recorded import Recorded
 from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from bestiary.nn import Model
 from bestiary.weights.load import Checkpoint, load_weights
@@ -20,6 +22,18 @@ FIELDS = (
     "last_hidden_state", "logits", "pooler_output", "seq_relationship_logits", "prediction_logits", "sop_logits",
     "start_logits", "end_logits", "encoder_last_hidden_state",
 )  # fmt: skip
+
+
+class Lifted(TorchFunctionMode):
+    """Inside, what is float64 stays so: a cast to float32 and a softmax in float32 do nothing and what they would."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in (Tensor.to, Tensor.float) and args[0].dtype == torch.float64 and args[1:] in ((), (torch.float32,)):
+            return args[0]
+        if func is F.softmax:
+            kwargs.pop("dtype", None)
+        return func(*args, **kwargs)
 
 
 @dataclass
@@ -40,12 +54,21 @@ class Case:
 def perturbed(row: Row, seed: int) -> Any:
     """Return the reference in float64 with noise on all that its files hold, buffers included."""
     torch.manual_seed(seed)
-    reference = row.reference(seed).double().eval()
+    reference = lifted(row, row.reference(seed).double().eval())
     unsaid = reference._keys_to_ignore_on_save or ()
     state = {name: tensor for name, tensor in reference.state_dict().items() if name not in unsaid}
     held = {tensor.data_ptr(): tensor for tensor in state.values() if tensor.is_floating_point()}
     for tensor in held.values():
         tensor += 0.05 * torch.randn_like(tensor)
+    return reference
+
+
+def lifted(row: Row, reference: Any) -> Any:
+    """Return the reference so that it keeps its dtype while it runs, where it would narrow scores."""
+    if row.narrows:
+        mode = Lifted()
+        reference.register_forward_pre_hook(lambda *_: mode.__enter__() and None)
+        reference.register_forward_hook(lambda *_: mode.__exit__(None, None, None), always_call=True)
     return reference
 
 

@@ -11,7 +11,7 @@ import gguf
 import pytest
 import torch
 import transformers
-from comparison import FIELDS, Case, apart, distance, inputs, saved_and_loaded
+from comparison import FIELDS, Case, apart, distance, inputs, lifted, saved_and_loaded
 from references import ROWS, Row
 from references.llamas import llama
 from safetensors.torch import load_file, save_file
@@ -35,6 +35,11 @@ def cases(*rows: Row) -> pytest.MarkDecorator:
 
 def kin(*families: str) -> list[Row]:
     return [row for row in ROWS if row.name.startswith(families)]
+
+
+def repeating(*families: str) -> list[Row]:
+    """Return rows whose files may hold more than is learned: OPT's only do where they are tied."""
+    return [row for row in kin(*families) if not (row.name.startswith("OPT") and "untied" in row.label)]
 
 
 def table(case: Case) -> str:
@@ -105,7 +110,11 @@ def test_former_names_load(case: Case, tmp_path: Path) -> None:
     assert same_answers(case, tmp_path)
 
 
-@cases(*kin("Bert", "Roberta", "Albert", "DistilBert", "OpenAIGPT", "GPT2", "T5", "Bart", "Llama"))
+REPEATING = ("Bert", "Roberta", "Albert", "DistilBert", "OpenAIGPT", "GPT2", "T5", "Bart", "Llama")
+REPEATING += ("GPTJ", "GPTNeo", "OPT", "Falcon")
+
+
+@cases(*repeating(*REPEATING))
 def test_buffers_and_repetitions_load(case: Case, tmp_path: Path) -> None:
     save_file(rewritten(case, with_repetitions, tmp_path), tmp_path / "model.safetensors")
     assert same_answers(case, tmp_path)
@@ -123,7 +132,7 @@ def test_a_file_with_more_heads_than_asked_for_loads(case: Case) -> None:
     model, checkpoint = load_weights(case.folder, task="base")
     tasks = checkpoint.meaning.dialect.tasks
     bare = next(name for name, task in tasks.items() if task == "base")
-    reference = getattr(transformers, bare).from_pretrained(case.folder).double().eval()
+    reference = lifted(case.row, getattr(transformers, bare).from_pretrained(case.folder).double().eval())
     given = inputs(case, "right")
     theirs, ours = reference(**given), model(**given)
     for field in FIELDS:  # without a pooler in the file, we have none and the reference draws one

@@ -67,6 +67,16 @@ PUBLISHED = [
     (GPT3, 174_604_259_328),
     (T5_11B, 11_307_321_344),
     (LLAMA, 6_738_415_616),
+    (make("gpt_neo", dim=2048, depth=24, heads=16, hidden=8192), 1_315_575_808),
+    (make("opt", dim=768, depth=12, heads=12, hidden=3072), 125_239_296),
+    (make("opt", dim=1024, depth=24, heads=16, hidden=4096, width=512, placement="post"), 331_196_416),
+    (make("bloom", dim=1024, depth=24, heads=16, hidden=4096), 559_214_592),
+    (make("bloom", dim=14336, depth=70, heads=112, hidden=57344), 176_247_271_424),
+    (make("mpt", dim=4096, depth=32, heads=32, hidden=16384), 6_649_286_656),
+    (make("falcon", dim=4544, depth=32, heads=71, hidden=18176), 6_921_720_704),
+    (make("falcon_serial", dim=2048, depth=24, heads=32, hidden=8192), 1_311_625_216),
+    (make("gptj", dim=4096, depth=28, heads=16, hidden=16384, vocab=50400), 6_050_882_784),
+    (make("gpt_neox", dim=6144, depth=44, heads=64, hidden=24576, vocab=50432), 20_554_567_680),
     (VIT, 86_567_656),
     (ALEXATM, 19_751_751_680),  # stated as 19.75B: three tables of 150 x 1024 tokens
     (MISTRAL, 7_241_732_096),
@@ -76,6 +86,28 @@ PUBLISHED = [
     (MIXTRAL, 46_702_792_704),
     (make("gemma", dim=2048, depth=18, heads=8, kv_heads=1, hidden=16384), 2_506_172_416),
 ]
+
+
+UNRELEASED = [  # sizes and billions: Chowdhery et al. 2022, table 1 and section 2; Thoppilan et al. 2022, table 27;
+    # Shoeybi et al. 2019, table 2; Smith et al. 2022, section 2. LaMDA's figure leaves the embedding out.
+    (make("palm", dim=4096, depth=32, heads=16, hidden=16384), 8.63),
+    (make("palm", dim=8192, depth=64, heads=32, hidden=32768), 62.50),
+    (make("palm", dim=18432, depth=118, heads=48, hidden=73728), 540.35),
+    (make("gpt2", dim=3072, depth=72, heads=32, hidden=12288, vocab=51200), 8.3),
+    (make("gpt2", dim=20480, depth=105, heads=128, hidden=81920, vocab=51200, length=2048), 530),
+]
+
+
+@pytest.mark.parametrize(("model", "billions"), UNRELEASED)
+def test_published_billions(model: Model, billions: float) -> None:
+    digits = len(str(billions).partition(".")[2])
+    # One unit of the last digit, not half of it: 540.356 is published as 540.35.
+    assert abs(count(model).total / 1e9 - billions) < 10**-digits
+
+
+def test_lamda_without_its_embedding() -> None:
+    lamda = count(make("lamda", dim=8192, depth=64, heads=128, hidden=65536))
+    assert round(lamda.non_embedding / 1e9) == 137
 
 
 @pytest.mark.parametrize(("model", "total"), PUBLISHED)
@@ -184,6 +216,20 @@ BUILT: dict[str, Model] = {
     "switch": make("switch", **T5, router_bias=True),
     "glam": make("glam", **T5, experts=6),
     "joint norms": make("qwen3", **SMALL, head_dim=6, kv_heads=2).at("stack.layers[*].attn.qk_norm", JOINT),
+    "gptj": with_task(make("gptj", **SMALL, rotated=2), "gptj", "question-answering"),
+    "gpt_neox": make("gpt_neox", **SMALL, fraction=0.5),
+    "gpt_neox_serial": make("gpt_neox_serial", **SMALL, fraction=0.5, attention_bias=False),
+    "gpt_neo": make("gpt_neo", **SMALL, window=4),
+    "opt": make("opt", **SMALL),
+    "narrow opt": with_task(make("opt", **SMALL, width=8, placement="post"), "opt", "sequence-classification"),
+    "bloom": with_task(make("bloom", **SMALL), "bloom", "token-classification"),
+    "mpt": make("mpt", **SMALL),
+    "falcon": make("falcon", **SMALL),
+    "falcon_two_norms": make("falcon_two_norms", **SMALL, kv_heads=2, alibi=True),
+    "falcon_serial": make("falcon_serial", **SMALL),
+    "ctrl": make("ctrl", **SMALL),
+    "palm": make("palm", **SMALL, head_dim=6),
+    "lamda": make("lamda", **SMALL, head_dim=6),
     "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),
     "own scores": make("gpt2", **SMALL).at("stack.layers[1].attn.position", T5Bias()),
     "parallel": make("gpt2", **SMALL).at("stack.layers[*].mlp", PARALLEL),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from references import (
     barts,
     decoders,
+    early,
     encoders,
     experts,
     images,
@@ -26,6 +27,7 @@ __all__ = ["ROWS", "Row"]
 ROWS: tuple[Row, ...] = (
     *barts.ROWS,
     *decoders.ROWS,
+    *early.ROWS,
     *encoders.ROWS,
     *experts.ROWS,
     *images.ROWS,

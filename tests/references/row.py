@@ -39,6 +39,9 @@ class Row:
     keys_turn: bool | None = False
     """Whether something comes between a key's bias and the softmax, which else ignores what is added to all keys;
     ``None`` when it is a rounding, which may show or not."""
+    narrows: bool = False
+    """Whether the reference takes scores of any dtype to float32, which no kernel of torch's does in float64. Then that
+    cast is lifted while the two are compared, and with it in place their outputs are held to 1e-6."""
 
     idle: tuple[str, ...] = ()
     """Parameters that what the row reads leaves without a gradient."""

@@ -11,16 +11,21 @@ from bestiary.architectures import (
     bart,
     bert,
     big_bird,
+    bloom,
+    ctrl,
     electra,
     ernie,
     experts,
     glm,
     gpt,
+    gptj,
     heads,
     llama,
     longformer,
     megatron,
     modernbert,
+    opt,
+    palm,
     t5,
     transfo_xl,
     transformer,
@@ -106,6 +111,9 @@ _LLAMA: dict[str, Task] = {
     "question-answering": heads.find_spans,
 }
 _STABLELM: dict[str, Task] = {**_DECODER, "token-classification": llama.tag_tokens_alike}
+_ANSWERING: dict[str, Task] = {**_DECODER, "question-answering": heads.find_spans}
+_TAGGING: dict[str, Task] = {**_ANSWERING, "token-classification": gptj.tag_tokens}
+_TAGGED_BY_LAYERS: dict[str, Task] = {**_ANSWERING, "token-classification": bloom.tag_tokens}
 _SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
 _BART: dict[str, Task] = {
     **_SEQ2SEQ,
@@ -131,6 +139,19 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gpt": Architecture(gpt.gpt, "causal-lm", _DECODER),
     "gpt2": Architecture(gpt.gpt2, "causal-lm", _DECODER),
     "gpt3": Architecture(gpt.gpt3, "causal-lm", _DECODER),
+    "gptj": Architecture(gptj.gptj, "causal-lm", _ANSWERING),
+    "gpt_neox": Architecture(gptj.gpt_neox, "causal-lm", _TAGGING),
+    "gpt_neox_serial": Architecture(gptj.gpt_neox_serial, "causal-lm", _TAGGING),
+    "gpt_neo": Architecture(gpt.gpt_neo, "causal-lm", _TAGGING),
+    "opt": Architecture(opt.opt, "causal-lm", _ANSWERING),
+    "bloom": Architecture(bloom.bloom, "causal-lm", _TAGGED_BY_LAYERS),
+    "mpt": Architecture(bloom.mpt, "causal-lm", _TAGGED_BY_LAYERS),
+    "falcon": Architecture(bloom.falcon, "causal-lm", _TAGGED_BY_LAYERS),
+    "falcon_two_norms": Architecture(bloom.falcon_two_norms, "causal-lm", _TAGGED_BY_LAYERS),
+    "falcon_serial": Architecture(bloom.falcon_serial, "causal-lm", _TAGGED_BY_LAYERS),
+    "ctrl": Architecture(ctrl.ctrl, "causal-lm", _DECODER),
+    "palm": Architecture(palm.palm, "causal-lm", _DECODER),
+    "lamda": Architecture(palm.lamda, "causal-lm", _DECODER),
     "t5": Architecture(t5.t5, "seq2seq-lm", _SEQ2SEQ),
     "t5_1_1": Architecture(t5.t5_1_1, "seq2seq-lm", _SEQ2SEQ),
     "umt5": Architecture(t5.umt5, "seq2seq-lm", _SEQ2SEQ),

@@ -88,6 +88,40 @@ def gpt3(
     return model.at("stack.layers[1::2].attn.mask", banded) if depth > 1 else model
 
 
+def gpt_neo(
+    dim: int,
+    depth: int,
+    heads: int,
+    hidden: int,
+    vocab: int = 50257,
+    length: int = 2048,
+    window: int = 256,
+    *,
+    local: tuple[bool, ...] = (False, True),
+    activation: Activation = "gelu_tanh",
+    eps: float = 1e-5,
+    dropout: float = 0.0,
+    attention_dropout: float = 0.0,
+    embedding_dropout: float = 0.0,
+    tied: bool = True,
+) -> Transformer:
+    """GPT-Neo (Black et al. 2021): GPT-2 with unscaled scores, no bias on queries, keys and values, and local layers.
+
+    ``local`` says of each layer of a pattern, repeated over the depth, whether it sees ``window`` tokens only.
+    """
+    model = gpt2(
+        dim, depth, heads, hidden, vocab, length,
+        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
+        embedding_dropout=embedding_dropout,
+    )  # fmt: skip
+    model = model.at("stack.layers[*].attn.bias", "o").at("stack.layers[*].attn.op.scale", 1.0)
+    far = model.stack.layers[0]
+    assert isinstance(far, tuple)
+    near = (far[0].at("op.mask", (Causal(), Window(window))), far[1])
+    layers = tuple(near if local[index % len(local)] else far for index in range(depth))
+    return model.replace(stack=model.stack.replace(layers=layers)).with_heads({"lm": LMHead(tied=tied)})
+
+
 def classify_last(spec: Transformer, labels: int) -> Heads:
     """A label for the sequence, from its last real token."""
     return {"classifier": Classifier(labels, "last", bias=False)}

@@ -20,7 +20,7 @@ from bestiary.nn.norms import norm
 class Learned(nn.Module):
     """A learned vector for each position, behind rows that are never used."""
 
-    def __init__(self, node: spec.Learned, width: int) -> None:
+    def __init__(self, node: spec.Learned | spec.LearnedByMask, width: int) -> None:
         super().__init__()
         self.node = node
         self.weight = nn.Parameter(torch.empty(node.length + node.offset, width))
@@ -43,6 +43,19 @@ class LearnedAfterPadding(nn.Module):
         """Return ``[B, T, width]``."""
         _fits(context.keys, self.node.length)
         return F.embedding(_after_padding(context, self.node.pad), self.weight)
+
+
+class LearnedByMask(Learned):
+    """A learned vector for each position among the tokens that the mask keeps; padding reads the row before them."""
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]``."""
+        if context.keep is None:
+            return super().forward(context)
+        _fits(context.keys, self.node.length)
+        keep = context.keep.long()
+        places = (keep.cumsum(-1) * keep - 1)[:, context.past :]
+        return F.embedding(places + self.node.offset, self.weight)
 
 
 class Sinusoidal(nn.Module):
@@ -97,11 +110,29 @@ class SinusoidalAfterPadding(nn.Module):
         return waves.masked_fill((rows == self.pad)[..., None], 0.0)
 
 
+class SinusoidalHalves(nn.Module):
+    """Sines in the first half, cosines in the second; angles are float32 as published, whatever the dtype."""
+
+    def __init__(self, node: spec.SinusoidalHalves, width: int) -> None:
+        super().__init__()
+        self.length, self.width = node.length, width
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]``."""
+        _fits(context.keys, self.length)
+        coordinates = torch.arange(self.width, device=context.positions.device).float()
+        rates = 1 / 10000 ** (2 * (coordinates // 2) / self.width)
+        angles = context.positions[..., None].float() * rates
+        return torch.cat((angles[..., 0::2].sin(), angles[..., 1::2].cos()), dim=-1)
+
+
 POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] = {
     spec.Learned: Learned,
     spec.LearnedAfterPadding: LearnedAfterPadding,
+    spec.LearnedByMask: LearnedByMask,
     spec.Sinusoidal: Sinusoidal,
     spec.SinusoidalTable: SinusoidalTable,
+    spec.SinusoidalHalves: SinusoidalHalves,
     spec.SinusoidalAfterPadding: SinusoidalAfterPadding,
 }
 
@@ -214,6 +245,28 @@ class ScaledTokens(Tokens):
         """Return the token vectors, ``[B, T, width]``."""
         x = super().look_up(context)
         return x * torch.tensor(x.shape[-1] ** 0.5, dtype=torch.float32).to(x.dtype)
+
+
+class NarrowTokens(nn.Module):
+    """A narrow token table, and the maps up to the model's width and, for what heads read, down again."""
+
+    def __init__(self, node: spec.NarrowTokens, dim: int) -> None:
+        super().__init__()
+        self.dropout = node.dropout
+        self.tokens = empty_table(node.vocab, node.width)
+        self.project = nn.Linear(node.width, dim, bias=False)
+        self.position = None if node.position is None else POSITIONS[type(node.position)](node.position, dim)
+        self.narrow = nn.Linear(dim, node.width, bias=False)
+
+    def forward(self, context: Context, inputs_embeds: Tensor | None = None, **segments: Tensor | None) -> Tensor:
+        """Return the first hidden state, ``[B, T, dim]``, of ``context.input_ids`` or of given ``[B, T, width]``."""
+        if inputs_embeds is None:
+            assert context.input_ids is not None
+            inputs_embeds = self.tokens(context.input_ids)
+        x = self.project(inputs_embeds)
+        if self.position is not None:
+            x = x + self.position(context).to(x.dtype)
+        return F.dropout(x, self.dropout, self.training)
 
 
 class Patches(nn.Module):

@@ -12,8 +12,19 @@ from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
-from bestiary.nn.embeddings import NormedTokens, Patches, ScaledTokens, SharedTokens, TaskTokens, Tokens
-from bestiary.nn.heads import HEADS, Prepares
+from bestiary.nn.embeddings import (
+    NarrowTokens,
+    NormedTokens,
+    Patches,
+    ScaledTokens,
+    SharedTokens,
+    TaskTokens,
+    Tokens,
+)
+from bestiary.nn.heads import (
+    HEADS,
+    Prepares,
+)
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
 
@@ -32,7 +43,8 @@ class Model(nn.Module):
 
     def add_heads(self) -> None:
         """Build the spec's heads; called last, so that printing a model reads like its forward pass."""
-        self.heads = nn.ModuleDict({name: HEADS[type(head)](head, self.spec) for name, head in self.spec.heads.items()})
+        seen = spec.as_heads_see(self.spec)
+        self.heads = nn.ModuleDict({name: HEADS[type(head)](head, seen) for name, head in self.spec.heads.items()})
 
     def prepare(self, context: Context) -> None:
         """Let the heads tell what the input does not say, before the body runs."""
@@ -63,8 +75,7 @@ class TokenTransformer(Model):
 
     def __init__(self, node: spec.Transformer) -> None:
         super().__init__(node)
-        assert isinstance(node.embed, spec.Tokens)
-        self.embed = TABLES[type(node.embed)](node.embed, node.dim)
+        self.embed = _ALONE[type(node.embed)](node.embed, node.dim)
         self.stack = Stack(node.stack, node.dim)
         self.add_heads()
 
@@ -104,6 +115,15 @@ class TokenTransformer(Model):
         advance(context)
         routed = tuple(context.router_logits) or None
         return self.answer(x, context, past_key_values=past_key_values, router_logits=routed)
+
+
+class NarrowTransformer(TokenTransformer):
+    """One tower whose last hidden state is as narrow as its token table."""
+
+    def answer(self, x: Tensor, context: Context, **fields: Any) -> Output:
+        """Run the heads on the last hidden state, projected down."""
+        assert isinstance(self.embed, NarrowTokens)
+        return super().answer(self.embed.narrow(x), context, **fields)
 
 
 class PatchTransformer(Model):
@@ -247,6 +267,11 @@ TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
     spec.ScaledTokens: ScaledTokens,
 }
 
+_ALONE: dict[type[spec.Embedding], Callable[[Any, int], Tokens | NarrowTokens]] = {
+    **TABLES,
+    spec.NarrowTokens: NarrowTokens,
+}
+
 _READERS: dict[type[spec.Embedding], Callable[[Any, int], SharedTokens]] = {
     **TABLES,
     spec.SharedTokens: SharedTokens,
@@ -257,6 +282,7 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Tokens: TokenTransformer,
     spec.TaskTokens: TokenTransformer,
     spec.ScaledTokens: TokenTransformer,
+    spec.NarrowTokens: NarrowTransformer,
     spec.Patches: PatchTransformer,
 }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,9 +42,47 @@ class Alibi(nn.Module):
         return -slopes[None, :, None, None] * _distances(context).abs().to(q.dtype)
 
 
+class KeyAlibi(nn.Module):
+    """The same as a number for each key, by its place among real tokens: the softmax sees no difference."""
+
+    def __init__(self, node: spec.KeyAlibi | spec.CoarseAlibi, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+
+    def forward(self, q: Tensor, k: Tensor, context: Context) -> Tensor:
+        """Return ``[1 or B, heads, 1, K]``."""
+        slopes = _powers(self.heads, q.device)
+        return (slopes[:, None, None] * _places(context)).to(q.dtype)
+
+
+class CoarseAlibi(KeyAlibi):
+    """The same in bfloat16, scaled by the root of the head's width."""
+
+    def forward(self, q: Tensor, k: Tensor, context: Context) -> Tensor:
+        """Return ``[1 or B, heads, 1, K]``."""
+        slopes = _powers(self.heads, q.device).bfloat16()
+        return (slopes[:, None, None] * _places(context)).to(q.dtype) / math.sqrt(q.shape[-1])
+
+
+SCORES: dict[type[spec.ScorePosition], Callable[[Any, int], nn.Module]] = {
+    spec.T5Bias: T5Bias,
+    spec.Alibi: Alibi,
+    spec.KeyAlibi: KeyAlibi,
+    spec.CoarseAlibi: CoarseAlibi,
+}
+
+
 def score_position(node: spec.ScorePosition, heads: int) -> nn.Module:
     """Build the module of a score position for so many heads."""
-    return T5Bias(node, heads) if isinstance(node, spec.T5Bias) else Alibi(spec.Alibi(), heads)
+    return SCORES[type(node)](node, heads)
+
+
+def _places(context: Context) -> Tensor:
+    """Return which place a key has among real tokens, ``[1 or B, 1, 1, K]``; padding, which nobody sees, has 0."""
+    if context.keep is None:
+        return torch.arange(context.keys, device=context.positions.device)[None, None, None]
+    keep = context.keep.long()
+    return ((keep.cumsum(-1) - 1) * keep)[:, None, None]
 
 
 def _distances(context: Context) -> Tensor:
@@ -74,3 +114,12 @@ def _slopes(heads: int, device: torch.device) -> Tensor:
     slopes = [2 ** (-8 * (i + 1) / below) for i in range(below)]
     slopes += [2 ** (-8 * (2 * i + 1) / (2 * below)) for i in range(heads - below)]
     return torch.tensor(slopes, device=device)
+
+
+@lru_cache(maxsize=16)
+def _powers(heads: int, device: torch.device) -> Tensor:
+    """The same series as powers taken in float32, whose rounding some models were trained with."""
+    below = 2 ** math.floor(math.log2(heads))
+    first, between = (torch.tensor(2 ** (-8 / count), device=device) for count in (below, 2 * below))
+    exponents = torch.arange(1, below + 1, dtype=torch.int32, device=device)
+    return torch.cat((first**exponents, between ** (2 * exponents[: heads - below] - 1)))

@@ -18,19 +18,23 @@ from bestiary.spec import (
     Alibi,
     Attention,
     Classifier,
+    CoarseAlibi,
     CrossAttention,
     EncoderDecoder,
     Experts,
     FirstGlobal,
     HeadNorm,
     JointNorm,
+    KeyAlibi,
     Layer,
     LayerNorm,
     Learned,
     LearnedAfterPadding,
+    LearnedByMask,
     LMHead,
     Model,
     Named,
+    NarrowTokens,
     Node,
     Normed,
     NormedTokens,
@@ -53,6 +57,7 @@ from bestiary.spec import (
     ShiftedRMSNorm,
     Sinusoidal,
     SinusoidalAfterPadding,
+    SinusoidalHalves,
     SinusoidalTable,
     Spans,
     SpansAfterQuestion,
@@ -67,6 +72,7 @@ from bestiary.spec import (
     TwoStreamAttention,
     WindowedAttention,
     ZeroCenteredNorm,
+    as_heads_see,
     band_sizes,
     branch_names,
     own_layers,
@@ -221,6 +227,12 @@ def _shared_tokens(node: Tokens | SharedTokens, width: int, model: Model) -> Par
     yield from _inside("norm", node.norm, width, model)
 
 
+def _narrow_tokens(node: NarrowTokens, width: int, model: Model) -> Parts:
+    yield "tokens", node.vocab * node.width
+    yield from _inside("position", node.position, width, model)
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+
+
 def _patches(node: Patches, width: int, model: Model) -> Parts:
     yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
     yield "extra", node.extra * width
@@ -296,8 +308,9 @@ def _tower(node: Tower | Transformer, width: int, model: Model) -> Parts:
 
 def _transformer(node: Transformer, width: int, model: Model) -> Parts:
     yield from _tower(node, width, model)
+    seen = as_heads_see(model)
     for name, head in node.heads.items():
-        yield from _inside(f"heads.{name}", head, width, model)
+        yield from _inside(f"heads.{name}", head, seen.dim, seen)
 
 
 def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
@@ -323,6 +336,7 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     ScaledTokens: _tokens,
     SharedTokens: _shared_tokens,
     NormedTokens: _shared_tokens,
+    NarrowTokens: _narrow_tokens,
     Patches: _patches,
     Attention: _attention,
     QKNormAttention: _qk_norm_attention,
@@ -342,12 +356,16 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     ZeroCenteredNorm: _own(lambda node, width: width),
     Learned: _own(lambda node, width: (node.length + node.offset) * width),
     LearnedAfterPadding: _own(lambda node, width: (node.length + node.pad + 1) * width),
+    LearnedByMask: _own(lambda node, width: (node.length + node.offset) * width),
     Sinusoidal: _nothing,
     SinusoidalTable: _nothing,
     SinusoidalAfterPadding: _nothing,
+    SinusoidalHalves: _nothing,
     Rotary: _nothing,
     RoundedRotary: _nothing,
     Alibi: _nothing,
+    KeyAlibi: _nothing,
+    CoarseAlibi: _nothing,
     T5Bias: _own(lambda node, width: node.buckets * width),
     Pooler: _head,
     FirstGlobal: _nothing,

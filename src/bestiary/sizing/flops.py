@@ -32,6 +32,7 @@ from bestiary.spec import (
     LMHead,
     Model,
     Named,
+    NarrowTokens,
     Node,
     Normed,
     NormedTokens,
@@ -56,6 +57,7 @@ from bestiary.spec import (
     Window,
     WindowedAttention,
     ZeroMemory,
+    as_heads_see,
     branch_names,
 )
 
@@ -121,7 +123,7 @@ def flops(spec: Model, context: int | None = None, source: int | None = None) ->
         assert isinstance(spec, Transformer)
         read = 0
         parts = list(_tower("", spec.embed, spec.stack, _Pass(spec, tokens)))
-    parts += [(f"heads.{name}", _cost(head, _Pass(spec, tokens))) for name, head in spec.heads.items()]
+    parts += [(f"heads.{name}", _cost(head, _Pass(as_heads_see(spec), tokens))) for name, head in spec.heads.items()]
     return Flops(tokens + read, Named({path: cost for path, cost in parts if cost}))
 
 
@@ -218,6 +220,7 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     ScaledTokens: _each,
     SharedTokens: _each,
     NormedTokens: _each,
+    NarrowTokens: _each,
     Patches: _patches,
     Attention: _attention,
     QKNormAttention: _attention,

@@ -17,6 +17,7 @@ from bestiary.spec import (
     FirstGlobal,
     LMHead,
     Model,
+    NarrowTokens,
     Node,
     NormedTokens,
     Patches,
@@ -166,6 +167,10 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     FirstGlobal: lambda node, model: {},
     QuestionGlobal: lambda node, model: {},
     NormedTokens: lambda node, model: {},
+    NarrowTokens: lambda node, model: {
+        "project": Linear(node.width, model.dim, False),
+        "narrow": Linear(model.dim, node.width, False),
+    },
     Patches: _patches,
     Pooler: lambda node, model: {"dense": Linear(model.dim, model.dim)},
     LMHead: _lm_head,

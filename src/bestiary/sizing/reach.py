@@ -14,12 +14,14 @@ from bestiary.spec import (
     EncoderDecoder,
     Learned,
     LearnedAfterPadding,
+    LearnedByMask,
     Mask,
     MemorySpan,
     Model,
     Patches,
     Prefix,
     Rotary,
+    SinusoidalHalves,
     SinusoidalTable,
     Transformer,
     Window,
@@ -64,7 +66,9 @@ def positions(embed: Embedding) -> int | None:
     if isinstance(embed, Patches):
         return (embed.image // embed.patch) ** 2 + embed.extra
     position = getattr(embed, "position", None)
-    return position.length if isinstance(position, Learned | LearnedAfterPadding | SinusoidalTable) else None
+    if isinstance(position, Learned | LearnedAfterPadding | LearnedByMask | SinusoidalTable | SinusoidalHalves):
+        return position.length
+    return None
 
 
 def context_length(spec: Model, context: int | None = None) -> int:

@@ -11,6 +11,7 @@ from bestiary.spec.edit import children, swap, walk
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
     Embedding,
+    NarrowTokens,
     NormedTokens,
     Patches,
     ScaledTokens,
@@ -19,7 +20,13 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.experts import Experts, Router, Top1, Top2, TopK
+from bestiary.spec.experts import (
+    Experts,
+    Router,
+    Top1,
+    Top2,
+    TopK,
+)
 from bestiary.spec.flat import flat
 from bestiary.spec.heads import (
     AdaptiveLMHead,
@@ -35,8 +42,24 @@ from bestiary.spec.heads import (
     SpansAfterQuestion,
     Transform,
 )
-from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
-from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer, band_sizes, vocab_size, vocabulary
+from bestiary.spec.masks import (
+    BlockSparse,
+    Causal,
+    Mask,
+    MemorySpan,
+    Prefix,
+    Window,
+)
+from bestiary.spec.models import (
+    EncoderDecoder,
+    Model,
+    Tower,
+    Transformer,
+    as_heads_see,
+    band_sizes,
+    vocab_size,
+    vocabulary,
+)
 from bestiary.spec.node import Named, Node
 from bestiary.spec.norms import (
     HeadNorm,
@@ -64,10 +87,13 @@ from bestiary.spec.ops import (
 )
 from bestiary.spec.positions import (
     Alibi,
+    CoarseAlibi,
     DynamicScaling,
     EmbeddingPosition,
+    KeyAlibi,
     Learned,
     LearnedAfterPadding,
+    LearnedByMask,
     LearnedGrid,
     LinearScaling,
     RampScaling,
@@ -77,6 +103,7 @@ from bestiary.spec.positions import (
     ScorePosition,
     Sinusoidal,
     SinusoidalAfterPadding,
+    SinusoidalHalves,
     SinusoidalTable,
     T5Bias,
     YarnScaling,
@@ -109,6 +136,7 @@ __all__ = [
     "BlockSparse",
     "Causal",
     "Classifier",
+    "CoarseAlibi",
     "CrossAttention",
     "Distances",
     "DynamicScaling",
@@ -120,11 +148,13 @@ __all__ = [
     "Head",
     "HeadNorm",
     "JointNorm",
+    "KeyAlibi",
     "LMHead",
     "Layer",
     "LayerNorm",
     "Learned",
     "LearnedAfterPadding",
+    "LearnedByMask",
     "LearnedGrid",
     "LinearScaling",
     "Mask",
@@ -133,6 +163,7 @@ __all__ = [
     "MirroredDistances",
     "Model",
     "Named",
+    "NarrowTokens",
     "Node",
     "Norm",
     "Normed",
@@ -168,6 +199,7 @@ __all__ = [
     "SineDistances",
     "Sinusoidal",
     "SinusoidalAfterPadding",
+    "SinusoidalHalves",
     "SinusoidalTable",
     "Spans",
     "SpansAfterQuestion",
@@ -188,6 +220,7 @@ __all__ = [
     "YarnScaling",
     "ZeroCenteredNorm",
     "ZeroMemory",
+    "as_heads_see",
     "band_sizes",
     "branch_names",
     "check",

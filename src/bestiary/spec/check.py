@@ -12,6 +12,7 @@ from bestiary.errors import BestiaryError
 from bestiary.spec.edit import children, walk
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
+    NarrowTokens,
     NormedTokens,
     Patches,
     ScaledTokens,
@@ -19,14 +20,49 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.experts import Experts
-from bestiary.spec.fields import hints, misfit
-from bestiary.spec.heads import AdaptiveLMHead, Classifier, LMHead, Pooler, SentencePair
-from bestiary.spec.masks import BlockSparse
-from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
-from bestiary.spec.node import Node
-from bestiary.spec.ops import Attention, CrossAttention, Normed, Parallel, QKNormAttention, WindowedAttention
-from bestiary.spec.positions import LearnedGrid, Rotary, ScorePosition, SinusoidalAfterPadding, T5Bias
+from bestiary.spec.experts import (
+    Experts,
+)
+from bestiary.spec.fields import (
+    hints,
+    misfit,
+)
+from bestiary.spec.heads import (
+    AdaptiveLMHead,
+    Classifier,
+    LMHead,
+    Pooler,
+    SentencePair,
+)
+from bestiary.spec.masks import (
+    BlockSparse,
+)
+from bestiary.spec.models import (
+    EncoderDecoder,
+    Model,
+    Transformer,
+    as_heads_see,
+    vocabulary,
+)
+from bestiary.spec.node import (
+    Node,
+)
+from bestiary.spec.ops import (
+    Attention,
+    CrossAttention,
+    Normed,
+    Parallel,
+    QKNormAttention,
+    WindowedAttention,
+)
+from bestiary.spec.positions import (
+    LearnedByMask,
+    LearnedGrid,
+    Rotary,
+    ScorePosition,
+    SinusoidalAfterPadding,
+    T5Bias,
+)
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
 
@@ -197,7 +233,7 @@ def _parallel(node: Parallel, spec: Model) -> Iterator[str]:
     yield from _alone(node)
 
 
-def _tokens(node: Tokens | SharedTokens, spec: Model) -> Iterator[str]:
+def _tokens(node: Tokens | SharedTokens | NarrowTokens, spec: Model) -> Iterator[str]:
     if isinstance(node.position, LearnedGrid):
         yield "LearnedGrid is for patches of an image; tokens take Learned(length)"
 
@@ -217,6 +253,11 @@ def _scaled_tokens(node: ScaledTokens, spec: Model) -> Iterator[str]:
     yield from _tokens(node, spec)
     if node.scaled:
         yield "ScaledTokens are scaled already; leave 'scaled' out"
+
+
+def _learned_by_mask(node: LearnedByMask, spec: Model) -> Iterator[str]:
+    if not node.offset:
+        yield "offset is 0, but padding reads the row before the first position: give at least one"
 
 
 def _patches(node: Patches, spec: Model) -> Iterator[str]:
@@ -241,6 +282,9 @@ def _encoder_decoder(node: EncoderDecoder, spec: Model) -> Iterator[str]:
     width = getattr(node.encoder.embed, "width", None)
     if isinstance(node.decoder.embed, SharedTokens) and width not in (None, spec.dim):
         yield "decoder.embed: a table narrower than the model cannot be shared"
+    for side, tower in (("encoder", node.encoder), ("decoder", node.decoder)):
+        if isinstance(tower.embed, NarrowTokens):
+            yield f"{side}.embed: NarrowTokens are for a model of one tower; a tower of two takes Tokens with a width"
     if any(isinstance(part, CrossAttention) for _, part in walk(node.encoder.stack)):
         yield "encoder.stack: cross-attention belongs to the decoder"
 
@@ -277,7 +321,7 @@ def _adaptive_lm_head(node: AdaptiveLMHead, spec: Any) -> Iterator[str]:
 
 
 def _lm_head(node: LMHead, spec: Model) -> Iterator[str]:
-    table = vocabulary(spec)
+    table, spec = vocabulary(spec), as_heads_see(spec)
     if table is None:
         yield "a language-model head needs a token vocabulary"
     elif node.tied and node.transform is None and table.width not in (None, spec.dim):
@@ -315,6 +359,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     SharedTokens: _tokens,
     NormedTokens: _normed_tokens,
     SinusoidalAfterPadding: _sinusoids,
+    NarrowTokens: _tokens,
+    LearnedByMask: _learned_by_mask,
     Patches: _patches,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,

@@ -85,6 +85,20 @@ class Targeted(Embedding):
 
 
 @dataclass(frozen=True)
+class NarrowTokens(Embedding):
+    """A table narrower than the model, on both of its sides (OPT-350M; Zhang et al. 2022).
+
+    It is projected up before positions are added. The last hidden state is projected down again, by a map of its own,
+    before heads read it.
+    """
+
+    vocab: int
+    width: int
+    position: EmbeddingPosition | None = None
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
 class Patches(Embedding):
     """Square patches of a square image, each mapped linearly to a vector, behind ``extra`` learned tokens (ViT)."""
 

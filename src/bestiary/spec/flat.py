@@ -9,6 +9,7 @@ from bestiary.spec.edit import swap
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
     Embedding,
+    NarrowTokens,
     NormedTokens,
     Patches,
     ScaledTokens,
@@ -17,7 +18,11 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.experts import Experts, Top1, Top2
+from bestiary.spec.experts import (
+    Experts,
+    Top1,
+    Top2,
+)
 from bestiary.spec.fold import fold
 from bestiary.spec.heads import (
     AdaptiveLMHead,
@@ -59,13 +64,17 @@ from bestiary.spec.ops import (
 )
 from bestiary.spec.positions import (
     Alibi,
+    CoarseAlibi,
     EmbeddingPosition,
+    KeyAlibi,
     Learned,
     LearnedAfterPadding,
+    LearnedByMask,
     Rotary,
     ScorePosition,
     Sinusoidal,
     SinusoidalAfterPadding,
+    SinusoidalHalves,
     SinusoidalTable,
     T5Bias,
 )
@@ -85,6 +94,8 @@ def flat(spec: Transformer | EncoderDecoder) -> str:
     else:
         header = "def forward(pixel_values):" if isinstance(spec.embed, Patches) else "def forward(input_ids):"
         lines = list(_tower(spec.embed, spec.stack, spec, "input_ids", "T"))
+        if isinstance(spec.embed, NarrowTokens):
+            lines.append(("x = x @ Wnarrow", f"{spec.dim} -> {spec.embed.width}"))
     for name, head in spec.heads.items():
         lines += [("", ""), *_head(name, head, spec)]
     return "\n".join([header, *(_aligned(code, remark) for code, remark in lines)])
@@ -117,13 +128,11 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {embed.widths} wide"
         return
     if isinstance(embed, Patches):
-        count = (embed.image // embed.patch) ** 2
-        pixels = embed.channels * embed.patch**2
-        yield "x = patches(pixel_values) @ W + b", f"{count} patches of {pixels} values -> [B, {count}, {spec.dim}]"
-        if embed.extra:
-            yield "x = concat(extra_tokens, x)", f"[B, {count + embed.extra}, {spec.dim}]"
-        if embed.position is not None:
-            yield "x = x + position", "a learned vector for each place"
+        yield from _patches(embed, spec)
+        return
+    if isinstance(embed, NarrowTokens):
+        yield f"x = token[{ids}] @ W", f"[B, {length}, {embed.width}] -> [B, {length}, {spec.dim}]"
+        yield from ((f"x = x + {_position(position)}", "") for position in (embed.position,) if position)
         return
     tokens = cast("Tokens | SharedTokens", embed)
     table = cast(Tokens, embed if isinstance(embed, Tokens) else vocabulary(spec))
@@ -141,8 +150,18 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         yield "x = x @ W + b", f"{width} -> {spec.dim}"
 
 
+def _patches(embed: Patches, spec: Any) -> Iterator[Line]:
+    count = (embed.image // embed.patch) ** 2
+    pixels = embed.channels * embed.patch**2
+    yield "x = patches(pixel_values) @ W + b", f"{count} patches of {pixels} values -> [B, {count}, {spec.dim}]"
+    if embed.extra:
+        yield "x = concat(extra_tokens, x)", f"[B, {count + embed.extra}, {spec.dim}]"
+    if embed.position is not None:
+        yield "x = x + position", "a learned vector for each place"
+
+
 def _position(position: EmbeddingPosition) -> str:
-    if isinstance(position, Learned):
+    if isinstance(position, Learned | LearnedByMask):
         return (
             "position[0, 1, ...]" if not position.offset else f"position[{position.offset}, {position.offset + 1}, ...]"
         )
@@ -150,12 +169,14 @@ def _position(position: EmbeddingPosition) -> str:
         return f"position[{position.pad + 1}, {position.pad + 2}, ...]"
     if isinstance(position, SinusoidalAfterPadding):
         return f"sines_and_cosines[{position.pad + 1}, {position.pad + 2}, ...]"
-    return "sines_and_cosines" if isinstance(position, Sinusoidal | SinusoidalTable) else "position"
+    return "sines_and_cosines" if isinstance(position, Sinusoidal | SinusoidalTable | SinusoidalHalves) else "position"
 
 
 def _score(position: ScorePosition) -> str:
     if isinstance(position, T5Bias):
         return "table[bucket(key - query)]"
+    if isinstance(position, KeyAlibi | CoarseAlibi):
+        return "slope * key" if isinstance(position, KeyAlibi) else "bfloat16(slope * key) / sqrt(head_dim)"
     return "-slope * |key - query|" if isinstance(position, Alibi) else "position"
 
 

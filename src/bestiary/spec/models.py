@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
 
-from bestiary.spec.embeddings import AdaptiveTokens, Embedding, Patches, SharedTokens, Targeted, Tokens
+from bestiary.spec.embeddings import (
+    AdaptiveTokens,
+    Embedding,
+    NarrowTokens,
+    Patches,
+    SharedTokens,
+    Targeted,
+    Tokens,
+)
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
 from bestiary.spec.stacks import Stack
@@ -32,7 +40,7 @@ def _no_heads() -> Mapping[str, Head]:
 class Transformer(Model):
     """One tower: an encoder or, when its attentions are causal, a decoder."""
 
-    embed: Tokens | AdaptiveTokens | Patches | Targeted
+    embed: Tokens | AdaptiveTokens | NarrowTokens | Patches | Targeted
     stack: Stack
     heads: Mapping[str, Head] = field(default_factory=_no_heads)
 
@@ -60,7 +68,7 @@ class EncoderDecoder(Model):
         object.__setattr__(self, "heads", Named(self.heads))
 
 
-def vocabulary(model: Model) -> Tokens | None:
+def vocabulary(model: Model) -> Tokens | NarrowTokens | None:
     """Return the node that owns the token table of a model, or ``None`` when it reads no tokens."""
     embed: Embedding | None = None
     if isinstance(model, Transformer):
@@ -69,7 +77,13 @@ def vocabulary(model: Model) -> Tokens | None:
         embed = model.decoder.embed
         embed = model.encoder.embed if isinstance(embed, SharedTokens) else embed
     embed = embed.tokens if isinstance(embed, Targeted) else embed
-    return embed if isinstance(embed, Tokens) else None
+    return embed if isinstance(embed, Tokens | NarrowTokens) else None
+
+
+def as_heads_see(model: Model) -> Model:
+    """Return a model as wide as what its heads read."""
+    embed = model.embed if isinstance(model, Transformer) else None
+    return model.replace(dim=embed.width) if isinstance(embed, NarrowTokens) else model
 
 
 def vocab_size(model: Model) -> int | None:

@@ -10,8 +10,10 @@ from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm, QKNorm
 from bestiary.spec.positions import Rotary, ScorePosition
 
-Activation = Literal["relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "tanh"]
-"""``gelu_tanh`` is the tanh approximation of GELU (Hendrycks and Gimpel 2016); ``quick_gelu`` is x sigmoid(1.702 x)."""
+Activation = Literal["relu", "gelu", "gelu_tanh", "gelu_tanh_short", "quick_gelu", "silu", "tanh"]
+"""``gelu_tanh`` is the tanh approximation of GELU (Hendrycks and Gimpel 2016); ``quick_gelu`` is x sigmoid(1.702 x).
+``gelu_tanh_short`` is the tanh approximation with eight digits of its constant, as Megatron's code has it: in every
+dtype but float64 the two are the same."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,17 @@ class LearnedAfterPadding(EmbeddingPosition):
 
 
 @dataclass(frozen=True)
+class LearnedByMask(EmbeddingPosition):
+    """Learned positions that count the tokens which the attention mask keeps (OPT; Zhang et al. 2022).
+
+    They stand after ``offset`` rows. The last of those is what padding reads, so there must be one.
+    """
+
+    length: int
+    offset: int = 2
+
+
+@dataclass(frozen=True)
 class LearnedGrid(EmbeddingPosition):
     """One learned vector for each patch of an image and each extra token (Dosovitskiy et al. 2020)."""
 
@@ -67,6 +78,13 @@ class SinusoidalAfterPadding(EmbeddingPosition):
 
     length: int
     pad: int = 1
+
+
+@dataclass(frozen=True)
+class SinusoidalHalves(EmbeddingPosition):
+    """Fixed sines in the first half and cosines in the second, in float32, for ``length`` positions (CTRL)."""
+
+    length: int
 
 
 @dataclass(frozen=True)
@@ -158,3 +176,17 @@ class T5Bias(ScorePosition):
 @dataclass(frozen=True)
 class Alibi(ScorePosition):
     """A fixed penalty that grows linearly with distance, with a slope for each head (ALiBi; Press et al. 2021)."""
+
+
+@dataclass(frozen=True)
+class KeyAlibi(ScorePosition):
+    """ALiBi as a number for each key, its slope times its place among real tokens (BLOOM; Le Scao et al. 2022).
+
+    The softmax cannot tell it from the distance. Rounding can: places are larger numbers than distances, and the
+    product is taken in float32 before it is cast to the model's dtype.
+    """
+
+
+@dataclass(frozen=True)
+class CoarseAlibi(ScorePosition):
+    """The same with slope and product rounded to bfloat16, scaled as scores are (Falcon-RW; Penedo et al. 2023)."""

@@ -7,13 +7,42 @@ from typing import Any, TypeVar
 
 from bestiary.spec.check import check
 from bestiary.spec.edit import swap, walk
-from bestiary.spec.embeddings import AdaptiveTokens, Patches, Tokens
-from bestiary.spec.experts import Experts, TopK
-from bestiary.spec.heads import AdaptiveLMHead
-from bestiary.spec.masks import BlockSparse, Window
-from bestiary.spec.models import Model, vocab_size
-from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, WindowedAttention
-from bestiary.spec.positions import Learned, LearnedAfterPadding, SinusoidalAfterPadding, SinusoidalTable
+from bestiary.spec.embeddings import (
+    AdaptiveTokens,
+    NarrowTokens,
+    Patches,
+    Tokens,
+)
+from bestiary.spec.experts import (
+    Experts,
+    TopK,
+)
+from bestiary.spec.heads import (
+    AdaptiveLMHead,
+)
+from bestiary.spec.masks import (
+    BlockSparse,
+    Window,
+)
+from bestiary.spec.models import (
+    Model,
+    vocab_size,
+)
+from bestiary.spec.ops import (
+    GLU,
+    MLP,
+    Attention,
+    CrossAttention,
+    WindowedAttention,
+)
+from bestiary.spec.positions import (
+    Learned,
+    LearnedAfterPadding,
+    LearnedByMask,
+    SinusoidalAfterPadding,
+    SinusoidalHalves,
+    SinusoidalTable,
+)
 from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
 from bestiary.spec.stacks import Repeat, Stack
 
@@ -61,7 +90,9 @@ def resize(
         resized = swap(resized, AdaptiveLMHead, lambda node: node.replace(
             cutoffs=tuple(_scale(cutoff, known, vocab) for cutoff in node.cutoffs)))  # fmt: skip
     resized = swap(resized, AdaptiveTokens, lambda node: _adaptive(node, sizes, old))
-    for kind in (Learned, LearnedAfterPadding, SinusoidalTable, SinusoidalAfterPadding):
+    resized = swap(resized, NarrowTokens, lambda node: _tokens(node, sizes, old))
+    lengths = (LearnedByMask, SinusoidalHalves, SinusoidalTable, SinusoidalAfterPadding)
+    for kind in (Learned, LearnedAfterPadding, *lengths):
         resized = swap(resized, kind, lambda node: node.replace(length=length or node.length))
     return check(resized.replace(dim=sizes.dim))
 
@@ -72,7 +103,7 @@ def tiny(spec: Spec) -> Spec:
     It is 64 wide, as deep as its pattern of layers needs (2 at least), with 4 heads, at most 512 tokens of vocabulary
     and 128 positions, 4 experts, and images of 4 x 4 patches.
     """
-    table = [node for _, node in walk(spec) if isinstance(node, Tokens | AdaptiveTokens)]
+    table = [node for _, node in walk(spec) if isinstance(node, Tokens | NarrowTokens | AdaptiveTokens)]
     few = swap(swap(spec, Experts, _few_experts), Patches, lambda node: node.replace(image=32, patch=8))
     small: Any = resize(
         few,
@@ -96,7 +127,7 @@ def _scale(size: int, old: int, new: int) -> int:
     return max(1, round(size * new / old))
 
 
-def _tokens(node: Tokens, sizes: _Sizes, old: int) -> Tokens:
+def _tokens(node: Tokens | NarrowTokens, sizes: _Sizes, old: int) -> Tokens | NarrowTokens:
     width = None if node.width is None else _scale(node.width, old, sizes.dim)
     return node.replace(vocab=sizes.vocab or node.vocab, width=width)
 

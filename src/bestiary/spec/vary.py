@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.edit import swap
-from bestiary.spec.embeddings import Embedding, SharedTokens, Tokens
+from bestiary.spec.embeddings import Embedding, NarrowTokens, SharedTokens, Tokens
 from bestiary.spec.models import Model
 from bestiary.spec.ops import Attention
 from bestiary.spec.positions import EmbeddingPosition, Rotary, ScorePosition
@@ -24,7 +24,7 @@ def with_position(spec: Spec, position: Position | None) -> Spec:
     """
 
     def embed(node: Embedding) -> Embedding:
-        if not isinstance(node, Tokens | SharedTokens):
+        if not isinstance(node, Tokens | SharedTokens | NarrowTokens):
             raise BestiaryError(f"with_position moves positions of tokens; this model embeds {type(node).__name__}")
         return node.replace(position=position if isinstance(position, EmbeddingPosition) else None)
 

@@ -122,6 +122,16 @@ def optional_size(config: Mapping[str, Any], key: str) -> int | None:
     return value
 
 
+def either_size(config: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    """Return the positive whole number that stands at one of several names of one thing, or at several alike."""
+    found = {name: size for name in names if (size := optional_size(config, name)) is not None}
+    if not found:
+        raise BestiaryError(f"'{names[0]}' is missing; add it")
+    if len(set(found.values())) > 1:
+        raise BestiaryError(f"{' and '.join(map(repr, found))} name one thing, but differ; remove one")
+    return next(iter(found.values()))
+
+
 def write(rows: Mapping[str, Row], derived: tuple[Derive, ...], arguments: Arguments) -> dict[str, Any]:
     """Return the config that says the architecture's arguments."""
     config: dict[str, Any] = {}

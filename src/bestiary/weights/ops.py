@@ -79,8 +79,12 @@ def _as_row(tensor: Tensor, node: Any) -> Tensor:
     return tensor[None]
 
 
+def _first_attention(node: Any) -> spec.Attention:
+    return next(part for _, part in spec.walk(node) if isinstance(part, spec.Attention))
+
+
 def _attention(node: Any) -> tuple[int, int]:
-    found = next(part for _, part in spec.walk(node) if isinstance(part, spec.Attention))
+    found = _first_attention(node)
     return found.heads, found.kv_heads or found.heads
 
 
@@ -93,15 +97,39 @@ def _heads_apart(tensor: Tensor, node: Any) -> Tensor:
     return tensor.unflatten(1, (found.heads, -1))
 
 
-def _halves(tensor: Tensor, heads: int) -> Tensor:
-    """Pairs of neighbors (0 1)(2 3).. become pairs of halves (0 2 ..)(1 3 ..) within each head."""
+def _split_heads(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    """Each group of heads holds its queries, then the key and the value that they share."""
+    heads, groups = _attention(node)
+    (fused,) = tensors
+    each = fused.unflatten(0, (groups, heads // groups + 2, -1))
+    return [part.flatten(0, 2) for part in (each[:, :-2], each[:, -2:-1], each[:, -1:])]
+
+
+def _join_heads(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    heads, groups = _attention(node)
+    held = zip(tensors, (heads // groups, 1, 1), strict=True)
+    return [torch.cat([tensor.unflatten(0, (groups, share, -1)) for tensor, share in held], dim=1).flatten(0, 2)]
+
+
+def _rotated(tensor: Tensor, heads: int, node: Any) -> tuple[Tensor, Tensor]:
+    """Cut a tensor into what is turned of each head and what is left alone, ``[heads, coordinates, ...]``."""
     per_head = tensor.unflatten(0, (heads, -1))
-    return torch.cat((per_head[:, 0::2], per_head[:, 1::2]), dim=1).flatten(0, 1)
+    position = _first_attention(node).position
+    share = position.fraction if isinstance(position, spec.Rotary) else 1.0
+    turned = int(per_head.shape[1] * share)
+    return per_head[:, :turned], per_head[:, turned:]
 
 
-def _neighbors(tensor: Tensor, heads: int) -> Tensor:
-    first, second = tensor.unflatten(0, (heads, -1)).chunk(2, dim=1)
-    return torch.stack((first, second), dim=2).flatten(0, 2)
+def _halves(tensor: Tensor, heads: int, node: Any) -> Tensor:
+    """Pairs of neighbors (0 1)(2 3).. become pairs of halves (0 2 ..)(1 3 ..) within each head."""
+    turned, rest = _rotated(tensor, heads, node)
+    return torch.cat((turned[:, 0::2], turned[:, 1::2], rest), dim=1).flatten(0, 1)
+
+
+def _neighbors(tensor: Tensor, heads: int, node: Any) -> Tensor:
+    turned, rest = _rotated(tensor, heads, node)
+    paired = torch.stack(turned.chunk(2, dim=1), dim=2).flatten(1, 2)
+    return torch.cat((paired, rest), dim=1).flatten(0, 1)
 
 
 IMPLIED = Op(lambda tensors, node, parts: tensors, lambda tensors, node, parts: tensors)
@@ -111,21 +139,23 @@ OPS: dict[str, Op] = {
     "T": Op(_each(_transpose), _each(_transpose)),
     "split": Op(_split, _join),
     "stack": Op(_stack, _unstack),
+    "split_heads": Op(_split_heads, _join_heads),
     "unwrap": Op(_each(_unwrap), _each(_wrap)),
     "flatten": Op(_each(_flatten), _each(_unflatten)),
     "implied": IMPLIED,
     "row": Op(_each(_row), _each(_as_row)),
     "heads": Op(_each(_heads_flat), _each(_heads_apart)),
     "rotary_q": Op(
-        _each(lambda tensor, node: _halves(tensor, _attention(node)[0])),
-        _each(lambda tensor, node: _neighbors(tensor, _attention(node)[0])),
+        _each(lambda tensor, node: _halves(tensor, _attention(node)[0], node)),
+        _each(lambda tensor, node: _neighbors(tensor, _attention(node)[0], node)),
     ),
     "rotary_k": Op(
-        _each(lambda tensor, node: _halves(tensor, _attention(node)[1])),
-        _each(lambda tensor, node: _neighbors(tensor, _attention(node)[1])),
+        _each(lambda tensor, node: _halves(tensor, _attention(node)[1], node)),
+        _each(lambda tensor, node: _neighbors(tensor, _attention(node)[1], node)),
     ),
 }
-"""``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``stack`` lays a tensor for each ``{e}``
-one on another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix; ``row``
-takes a table's only row; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and
-``rotary_k`` turn pairs of neighboring coordinates into pairs of halves."""
+"""``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys and
+values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one on
+another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix; ``row`` takes a
+table's only row; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn
+pairs of neighboring coordinates into pairs of halves, in the part of each head that is turned."""

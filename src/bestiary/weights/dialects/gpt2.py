@@ -53,7 +53,8 @@ def read_inner(config: Mapping[str, Any]) -> Arguments:
     return {"hidden": optional_size(config, "n_inner") or 4 * config["n_embd"]}
 
 
-def _write_inner(arguments: Arguments) -> dict[str, Any]:
+def write_inner(arguments: Arguments) -> dict[str, Any]:
+    """The inverse."""
     return {"n_inner": None if arguments["hidden"] == 4 * arguments["dim"] else arguments["hidden"]}
 
 
@@ -87,7 +88,7 @@ DIALECT = Dialect(
         "GPT2Model": "base",
         "GPT2ForSequenceClassification": "sequence-classification",
     },
-    derived=(Derive(("n_inner",), read_inner, _write_inner),),
+    derived=(Derive(("n_inner",), read_inner, write_inner),),
     repeated={
         "[transformer.]h.{i}.attn.bias": "",  # the causal mask, as a buffer
         "[transformer.]h.{i}.attn.masked_bias": "",
