@@ -47,6 +47,14 @@ ROWS: tuple[Row, ...] = (
            decoder_attention_heads=9),
     *_rows(BlenderbotConfig, "BlenderbotModel BlenderbotForConditionalGeneration"),
     *_rows(BlenderbotSmallConfig, "BlenderbotSmallModel BlenderbotSmallForConditionalGeneration"),
+    *(
+        row
+        for kind, name in (
+            (MBartConfig, "MBart"), (PegasusConfig, "Pegasus"), (BlenderbotConfig, "Blenderbot"),
+            (BlenderbotSmallConfig, "BlenderbotSmall"), (MarianConfig, "Marian"),
+        )
+        for row in _rows(kind, f"{name}Model", "scaled", scale_embedding=True)
+    ),
     # Read through a cache, the positions of padded decoder texts count the padding that came before.
     *_rows(M2M100Config, "M2M100Model M2M100ForConditionalGeneration", steady=False),
     *_rows(M2M100Config, "M2M100ForConditionalGeneration", "odd-width", steady=False, d_model=27,

@@ -123,10 +123,13 @@ def blenderbot(model: EncoderDecoder) -> EncoderDecoder:
 
 @varies(bart)
 def blenderbot_small(model: EncoderDecoder) -> EncoderDecoder:
-    """BlenderBot's 90M (Roller et al. 2020): BART's norms, but the decoder norms its tokens before their positions."""
+    """BlenderBot's 90M (Roller et al. 2020): BART's norms, but the decoder norms its tokens before their positions.
+
+    What is normed is not scaled, whatever the encoder does: the norm would take the scale out again, but for its eps.
+    """
     model = _first_row_first(model)
     embed: Any = model.decoder.embed
-    early = NormedTokens(embed.position, embed.norm, scaled=embed.scaled, dropout=embed.dropout)
+    early = NormedTokens(embed.position, embed.norm, dropout=embed.dropout)
     return model.replace(decoder=model.decoder.replace(embed=early))
 
 
