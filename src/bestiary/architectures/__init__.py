@@ -178,7 +178,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gemma": Architecture(llama.gemma, "causal-lm", _LLAMA),
     "mixtral": Architecture(experts.mixtral, "causal-lm", _LLAMA),
     "switch": Architecture(experts.switch, "seq2seq-lm", _SEQ2SEQ),
+    "switch_gated": Architecture(experts.switch_gated, "seq2seq-lm", _SEQ2SEQ),
     "glam": Architecture(experts.glam, "causal-lm", _DECODER),
+    "glam_dense": Architecture(experts.glam_dense, "causal-lm", _DECODER),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
 }
 

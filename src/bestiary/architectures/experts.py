@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bestiary.architectures.llama import mistral
-from bestiary.architectures.t5 import t5
+from bestiary.architectures.t5 import t5, t5_1_1
 from bestiary.spec import (
     GLU,
     MLP,
@@ -56,10 +56,21 @@ def switch(
         dim, depth, heads, head_dim, hidden, vocab, decoder_depth=decoder_depth, buckets=buckets, distance=distance,
         activation=activation, eps=eps, dropout=dropout, tied=tied, scaled=scaled,
     )  # fmt: skip
-    router = Top1(router_bias, capacity)
-    encoder = routed_layers(model.encoder.stack, experts, router, every)
-    decoder = routed_layers(model.decoder.stack, experts, router, decoder_every)
-    return model.replace(encoder=model.encoder.replace(stack=encoder), decoder=model.decoder.replace(stack=decoder))
+    return _routed(model, experts, Top1(router_bias, capacity), every, decoder_every)
+
+
+def switch_gated(
+    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, experts: int = 128,
+    capacity: int = 64, every: int | None = 2, decoder_depth: int | None = None, decoder_every: int | None = 2,
+    router_bias: bool = False, buckets: int = 32, distance: int = 128, activation: Activation = "gelu_tanh",
+    eps: float = 1e-6, dropout: float = 0.1, tied: bool = False, scaled: bool = False,
+) -> EncoderDecoder:  # fmt: skip
+    """Switch-XXL (Fedus et al. 2021, section 5.6): T5 1.1 with its gated MLPs, every second one routed."""
+    model = t5_1_1(
+        dim, depth, heads, head_dim, hidden, vocab, decoder_depth=decoder_depth, buckets=buckets, distance=distance,
+        activation=activation, eps=eps, dropout=dropout, tied=tied, scaled=scaled,
+    )  # fmt: skip
+    return _routed(model, experts, Top1(router_bias, capacity), every, decoder_every)
 
 
 def glam(
@@ -83,6 +94,25 @@ def glam(
         sparse = dense.replace(op=Experts(MLP(hidden, activation, bias=False), experts, Top2(factor=factor)))
     layers = ((look, sparse), (look, dense)) * ((depth + 1) // 2)
     return Transformer(dim, Tokens(vocab, dropout=dropout), Stack(layers[:depth], norm), {"lm": LMHead()})
+
+
+def glam_dense(
+    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 256000, *, buckets: int = 32,
+    distance: int = 128, activation: Activation = "gelu", eps: float = 1e-6, dropout: float = 0.0,
+) -> Transformer:  # fmt: skip
+    """The dense models that GLaM was measured against (Du et al. 2021)."""
+    return glam(
+        dim, depth, heads, head_dim, hidden, vocab, experts=None, buckets=buckets, distance=distance,
+        activation=activation, eps=eps, dropout=dropout,
+    )  # fmt: skip
+
+
+def _routed(
+    model: EncoderDecoder, experts: int, router: Router, every: int | None, decoder_every: int | None
+) -> EncoderDecoder:
+    encoder = routed_layers(model.encoder.stack, experts, router, every)
+    decoder = routed_layers(model.decoder.stack, experts, router, decoder_every)
+    return model.replace(encoder=model.encoder.replace(stack=encoder), decoder=model.decoder.replace(stack=decoder))
 
 
 def routed_layers(stack: Stack, experts: int, router: Router, every: int | None) -> Stack:
