@@ -60,6 +60,8 @@ def perturbed(row: Row, seed: int) -> Any:
     held = {tensor.data_ptr(): tensor for tensor in state.values() if tensor.is_floating_point()}
     for tensor in held.values():
         tensor += 0.05 * torch.randn_like(tensor)
+        if row.single:
+            tensor.copy_(tensor.float())
     return reference
 
 

@@ -60,6 +60,8 @@ PUBLISHED = [
     (make("roberta", **(BERT | {"vocab": 50265})), 124_645_632),
     (make("albert", dim=4096, depth=12, heads=64, hidden=16384, vocab=30000), 222_595_584),
     (make("megatron_bert", dim=1024, depth=24, heads=16, hidden=4096, vocab=29056), 333_640_704),
+    (make("deberta", **(BERT | {"vocab": 50265})), 138_601_728),
+    (make("deberta_v2", **(BERT | {"vocab": 128100})), 183_831_552),
     (gpt2(768, 12, 12), 124_439_808),
     (gpt2(1024, 24, 16), 354_823_168),
     (gpt2(1280, 36, 20), 774_030_080),
@@ -180,6 +182,10 @@ BUILT: dict[str, Model] = {
         "masked-lm", "sequence-classification", "question-answering")},
     "modernbert with biases": make(
         "modernbert", **SMALL, norm_bias=True, head_bias=True, attention_bias=True, mlp_bias=True, tied=False),
+    "deberta": with_task(make("deberta", **SMALL, types=2, absolute=True), "deberta", "masked-lm"),
+    "deberta of few distances": make("deberta", **SMALL, span=3, scores=("c2p",)),
+    "deberta_v2": make("deberta_v2", **SMALL, buckets=6, kernel=3, groups=2),
+    "deberta_v2 of own maps": make("deberta_v2", **SMALL, buckets=None, shared_maps=False, scores=("p2c",)),
     "albert": with_task(make("albert", **SMALL, width=4), "albert", "masked-lm"),
     "albert of two groups": make("albert", **SMALL, width=4, groups=2),
     "gpt": make("gpt", **SMALL),
@@ -244,7 +250,8 @@ BUILT: dict[str, Model] = {
 def test_every_kind_of_node_is_among_them() -> None:
     sized = (spec.Op, spec.Head, spec.Norm, spec.Embedding, spec.EmbeddingPosition, spec.ScorePosition, spec.Model)
     kinds = {kind for kind in vars(spec).values() if inspect.isclass(kind) and issubclass(kind, sized)}
-    assert kinds - {type(node) for model in BUILT.values() for _, node in spec.walk(model)} == set(sized)
+    abstract = {*sized, spec.DistanceVectors}
+    assert kinds - {type(node) for model in BUILT.values() for _, node in spec.walk(model)} == abstract
 
 
 @pytest.mark.parametrize("name", BUILT)
@@ -276,6 +283,8 @@ def reference(name: str, s: dict[str, int]) -> Any:
         ("layers", "depth"), ("attention_heads", "heads"), ("ffn_dim", "hidden"))}  # fmt: skip
     long = {"max_position_embeddings": s["length"]}
     llama = {"num_key_value_heads": s["kv_heads"], "head_dim": s["head_dim"]}
+    apart = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
+    v3 = {"share_att_key": True, "norm_rel_ebd": "layer_norm", "position_buckets": 256}
     makers: dict[str, Callable[[], Any]] = {
         "bert": lambda: t.BertModel(t.BertConfig(**plain, **deep, **long)),
         "roberta": lambda: t.RobertaModel(
@@ -295,6 +304,8 @@ def reference(name: str, s: dict[str, int]) -> Any:
             t.ErnieConfig(**plain, **deep, **long, use_task_id=True, task_type_vocab_size=s["tasks"])
         ),
         "electra": lambda: t.ElectraModel(t.ElectraConfig(**plain, **deep, **long, embedding_size=s["width"])),
+        "deberta": lambda: t.DebertaModel(t.DebertaConfig(**plain, **deep, **long, **apart)),
+        "deberta_v2": lambda: t.DebertaV2Model(t.DebertaV2Config(**plain, **deep, **long, **apart, **v3)),
         "gpt": lambda: t.OpenAIGPTLMHeadModel(t.OpenAIGPTConfig(**plain, **gpt)),
         "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(**plain, **gpt, n_inner=s["hidden"])),
         "t5": lambda: t.T5ForConditionalGeneration(t.T5Config(**plain, **t5)),
@@ -357,6 +368,7 @@ def drawn(seed: int) -> dict[str, int]:
 
 REFERENCES = [
     "bert", "roberta", "albert", "distilbert", "megatron_bert", "xlm_roberta_xl", "ernie", "electra",
+    "deberta", "deberta_v2",
     "gpt", "gpt2", "t5", "t5_1_1", "bart", "llama", "mistral", "qwen2", "qwen3", "gemma", "mixtral", "switch", "xlnet",
     "vit",
 ]  # fmt: skip

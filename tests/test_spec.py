@@ -20,15 +20,20 @@ from bestiary.spec import (
     MLP,
     Alibi,
     Attention,
+    Blank,
     BlockSparse,
     Causal,
     Classifier,
     CrossAttention,
+    DisentangledAttention,
+    DistanceTable,
+    InputConvolution,
     LayerNorm,
     Learned,
     LMHead,
     NarrowTokens,
     Normed,
+    OwnMap,
     Parallel,
     Patches,
     Prefix,
@@ -37,6 +42,7 @@ from bestiary.spec import (
     Residual,
     RMSNorm,
     Rotary,
+    RoundedLayerNorm,
     RoundedRotary,
     SharedTokens,
     Sinusoidal,
@@ -81,6 +87,7 @@ MORE: dict[str, dict[str, Any]] = {
     "umt5_encoder": {"head_dim": 6},
     "albert": {"width": 8},
     "electra": {"width": 8},
+    "deberta_v2": {"kernel": 3},
     "ernie": {"tasks": 3},
     "gptj": {"rotated": 4},
     "palm": {"head_dim": None},
@@ -100,7 +107,7 @@ SPECS: dict[str, Any] = {
     if name != "vit"
 }
 SPECS["vit"] = make("vit", dim=24, depth=3, heads=4, hidden=40, image=12, patch=4, labels=5)
-BERT, GPT2, LLAMA, T5 = (SPECS[name] for name in ("bert", "gpt2", "llama", "t5"))
+BERT, GPT2, LLAMA, T5, DEBERTA = (SPECS[name] for name in ("bert", "gpt2", "llama", "t5", "deberta_v2"))
 
 MIXTRAL = SPECS["mixtral"]
 families = pytest.mark.parametrize("name", SPECS)
@@ -242,6 +249,18 @@ NONSENSE = {
     "decoder.embed.norm": (SPECS["blenderbot_small"], None, "decoder.embed: NormedTokens has no norm"),
     "decoder.embed.position": (T5.replace(dim=3), SinusoidalAfterPadding(9), "need two wavelengths at least"),
     "heads.classifier": (BERT, Classifier(3, "source_end"), "needs an encoder that reads a source"),
+    "stack.layers[0].attn": (
+        BERT,
+        DisentangledAttention(4, to_position=OwnMap()),
+        "stack: disentangled attentions need",
+    ),
+    "stack.layers[1].attn.position": (BERT, DistanceTable(4), "vectors of distances are the stack's"),
+    "stack.layers[1].attn.heads": (DEBERTA, 5, "stack.layers[1].attn: 5 heads do not divide dim 24"),
+    "stack.layers[2].attn.bias": (DEBERTA, "kk", "stack.layers[2].attn: bias is 'kk'"),
+    "stack.layers[2].attn": (DEBERTA, DisentangledAttention(4), "disentangled attention without positions"),
+    "stack.layers[0].conv.kernel": (DEBERTA, 4, "stack.layers[0].conv: kernel is 4, which must be odd"),
+    "stack.layers[0].conv.groups": (DEBERTA, 5, "stack.layers[0].conv: 5 groups do not divide dim 24"),
+    "stack.position.buckets": (DEBERTA, 1, "stack.position: a table needs at least 2 buckets"),
     "embed.tasks": (SPECS["ernie"], 0, "embed: tasks is 0"),
     "stack.layers[1].attn": (BERT, WindowedAttention(5, 2), "stack.layers[1].attn: 5 heads do not divide dim 24"),
     "stack.position": (SPECS["longformer"], Alibi(), "stack: sparse attention has no scores of all pairs"),
@@ -267,6 +286,11 @@ def test_nonsense_is_refused_with_the_path(path: str) -> None:
         spec = SPECS["albert"]
     with refused(sentence):
         build(spec.at(path, value))
+
+
+def test_vectors_of_distances_need_disentangled_attentions() -> None:
+    with refused("stack: vectors of distances are for disentangled attentions only"):
+        build(BERT.at("stack.position", DistanceTable(4)))
 
 
 def test_all_problems_come_in_one_message() -> None:
@@ -380,18 +404,27 @@ def test_the_tree_is_written_as_the_python_that_makes_it() -> None:
     assert BERT._repr_html_().startswith("<pre>Transformer(dim=24)")
 
 
+_FORMULAS: dict[type[Any], type[Any]] = {
+    RescaleNorm: RMSNorm,
+    ZeroCenteredNorm: RMSNorm,
+    RoundedLayerNorm: LayerNorm,
+    RoundedRotary: Rotary,
+}
+"""What differs in rounding only is shown alike."""
+
+
 @families
 def test_the_flat_view_names_every_part(name: str) -> None:
     spec = SPECS[name]
     code = flat(spec)
     assert code.startswith("def forward(")
     assert max(map(len, code.splitlines())) < 140
-    same: dict[type, type] = {RescaleNorm: RMSNorm, ZeroCenteredNorm: RMSNorm, RoundedRotary: Rotary}  # one formula
-    kinds = {same.get(type(node), type(node)) for _, node in walk(spec)}
+    kinds = {_FORMULAS.get(type(node), type(node)) for _, node in walk(spec)}
     words = {MLP: "@ W1", GLU: "@ Wgate", LayerNorm: "layer_norm(", RMSNorm: "rms_norm(", Rotary: "rotate(q"}
     words |= {T5Bias: "bucket(", CrossAttention: "memory @ Wk", Causal: "only the past", LMHead: "[B, T, 61]"}
     words |= {BlockSparse: "blocks of 64: first, last, 3 around, 3 random"}
     words |= {WindowedAttention: "keys at most 256 away, and global ones"}
+    words |= {DisentangledAttention: "dk = distance", InputConvolution: "conv(entered)", Blank: "padding"}
     words |= {Window: "keys less than ", Patches: "patches(pixel_values)"}
     for kind, word in words.items():
         assert (word in code) == (kind in kinds), kind
@@ -430,6 +463,13 @@ def test_tiny_twins_are_small_and_run(name: str) -> None:
     spec = tiny(resize(SPECS[name], dim=96))
     assert count(spec).total < 1_000_000
     build(spec, device="meta")
+
+
+def test_a_first_layer_of_its_own_stays_the_only_one() -> None:
+    for depth in (2, 7):
+        branches = [len(layer) for layer in resize(DEBERTA, depth=depth).stack.layers]
+        assert branches == [5, *([2] * (depth - 1))]
+    assert len(tiny(resize(DEBERTA, depth=9)).stack.layers) == 2
 
 
 # --- Four variants in a line each ----------------------------------------------------------------------------------

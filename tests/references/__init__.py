@@ -8,6 +8,7 @@ from __future__ import annotations
 from references import (
     barts,
     decoders,
+    disentangled,
     early,
     encoders,
     experts,
@@ -28,6 +29,7 @@ ROWS: tuple[Row, ...] = (
     *barts.ROWS,
     *decoders.ROWS,
     *early.ROWS,
+    *disentangled.ROWS,
     *encoders.ROWS,
     *experts.ROWS,
     *images.ROWS,

@@ -18,6 +18,9 @@ LABELS = 5
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu")
 
 
+KEY_BIASES = (".key.bias", ".key_global.bias", ".k_lin.bias", ".k_proj.bias", ".Wk.bias")
+
+
 @dataclass(frozen=True)
 class Row:
     """One published class at one kind of config. The label tells rows of one class apart."""
@@ -45,6 +48,12 @@ class Row:
 
     idle: tuple[str, ...] = ()
     """Parameters that what the row reads leaves without a gradient."""
+
+    unseen: tuple[str, ...] = KEY_BIASES
+    """How tensors end that change no answer: a key's bias, and here and there another that is added to all keys."""
+
+    single: bool = False
+    """Whether the reference opens some parameters in float32 whatever the file holds; then all are drawn as such."""
 
     def __str__(self) -> str:
         return f"{self.name}-{self.label}" if self.label else self.name

@@ -13,6 +13,7 @@ from bestiary.architectures import (
     big_bird,
     bloom,
     ctrl,
+    deberta,
     electra,
     ernie,
     experts,
@@ -95,6 +96,11 @@ _MODERNBERT: dict[str, Task] = {
     "question-answering": modernbert.find_spans,
 }
 _MODERNBERT_FIRST = _MODERNBERT | {"sequence-classification": modernbert.classify_first}
+_DEBERTA: dict[str, Task] = {
+    "masked-lm": deberta.masked_lm,
+    "sequence-classification": deberta.classify_first,
+    **_ENCODER,
+}
 _ALBERT = {task: heads for task, heads in _BERT.items() if task != "next-sentence"}
 _DECODER: dict[str, Task] = {"base": heads.no_head, "sequence-classification": gpt.classify_last}
 _XLNET: dict[str, Task] = {
@@ -128,6 +134,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "megatron_bert": Architecture(megatron.megatron_bert, "base", _BERT),
     "xlm_roberta_xl": Architecture(megatron.xlm_roberta_xl, "base", _ROBERTA),
     "ernie": Architecture(ernie.ernie, "base", _BERT),
+    "deberta": Architecture(deberta.deberta, "base", _DEBERTA),
+    "deberta_v2": Architecture(deberta.deberta_v2, "base", _DEBERTA),
     "electra": Architecture(electra.electra, "base", _ELECTRA),
     "electra_generator": Architecture(electra.electra_generator, "masked-lm", {"base": heads.no_head}),
     "albert": Architecture(bert.albert, "base", _ALBERT),

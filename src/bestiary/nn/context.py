@@ -79,6 +79,9 @@ class Context:
     depth: int = 0
     """Index of the layer that is running; with the module it tells caches of shared weights apart."""
 
+    entered: Tensor | None = None
+    """What entered the running stack, ``[B, T, dim]``."""
+
     shared_scores: torch.nn.Module | None = None
     """The score position that the running stack shares between its attentions."""
 

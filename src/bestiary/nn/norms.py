@@ -58,10 +58,24 @@ class ZeroCenteredNorm(nn.Module):
         return (h * (1.0 + self.gain.float())).to(x.dtype)
 
 
+class RoundedLayerNorm(nn.LayerNorm):
+    """Layer norm, the vector taken in float32 whatever its dtype; gain and offset in its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.float()
+        mean = h.mean(-1, keepdim=True)
+        # The difference is taken twice, so that float32 gradients are summed in the reference's order.
+        variance = (h - mean).pow(2).mean(-1, keepdim=True)
+        h = (h - mean) / torch.sqrt(variance + self.eps)
+        return self.weight * h.to(x.dtype) + self.bias
+
+
 def norm(node: spec.Norm, dim: int) -> nn.Module:
     """Build the module of a norm for vectors of width ``dim``."""
     if isinstance(node, spec.LayerNorm):
         return nn.LayerNorm(dim, eps=node.eps, bias=node.bias)
+    if isinstance(node, spec.RoundedLayerNorm):
+        return RoundedLayerNorm(dim, eps=node.eps)
     if isinstance(node, spec.RescaleNorm):
         return RescaleNorm(node, dim)
     if isinstance(node, spec.ShiftedRMSNorm):

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from bestiary import spec
 from bestiary.nn.attention import CrossAttention
 from bestiary.nn.context import Context
+from bestiary.nn.convolution import Blank, InputConvolution
+from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
 from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
@@ -57,6 +59,9 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.RelativeAttention: RelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,
     spec.WindowedAttention: WindowedAttention,
+    spec.DisentangledAttention: DisentangledAttention,
+    spec.InputConvolution: InputConvolution,
+    spec.Blank: Blank,
     spec.MLP: MLP,
     spec.GLU: GLU,
     spec.Experts: Experts,
@@ -121,11 +126,16 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(Layer(layer, dim) for layer in own_layers(node))
         self.norm = None if node.norm is None else norm(node.norm, dim)
         heads = next((n.heads for _, n in spec.walk(own_layers(node)) if isinstance(n, spec.Attention)), 1)
-        self.position = None if node.position is None else score_position(node.position, heads)
+        self.position = None if node.position is None else shared_position(node.position, heads, dim)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, T, dim]`` to the same shape."""
-        context.shared_scores = self.position
+        context.shared_scores, context.entered = self.position, x
         for context.depth, index in enumerate(self.order):
             x = self.layers[index](x, context)
         return x if self.norm is None else self.norm(x)
+
+
+def shared_position(node: spec.ScorePosition, heads: int, dim: int) -> nn.Module:
+    """Build the module of a position that a stack's attentions share."""
+    return TABLES[type(node)](node, dim) if isinstance(node, spec.DistanceVectors) else score_position(node, heads)

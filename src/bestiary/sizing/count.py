@@ -17,13 +17,18 @@ from bestiary.spec import (
     AdaptiveTokens,
     Alibi,
     Attention,
+    Blank,
+    BucketTable,
     Classifier,
     CoarseAlibi,
     CrossAttention,
+    DisentangledAttention,
+    DistanceTable,
     EncoderDecoder,
     Experts,
     FirstGlobal,
     HeadNorm,
+    InputConvolution,
     JointNorm,
     KeyAlibi,
     Layer,
@@ -50,6 +55,7 @@ from bestiary.spec import (
     RescaleNorm,
     RMSNorm,
     Rotary,
+    RoundedLayerNorm,
     RoundedRotary,
     ScaledTokens,
     SentencePair,
@@ -199,6 +205,11 @@ def _idle(spec: Model) -> int:
     )
 
 
+def _distances(node: DistanceTable | BucketTable, width: int, model: Model) -> Parts:
+    yield "", node.rows * model.dim
+    yield from _inside("norm", node.norm, model.dim, model)
+
+
 def _normed(node: Normed, width: int, model: Model) -> Parts:
     yield from _inside("norm", node.norm, width, model)
     yield from _inside("op", node.op, width, model)
@@ -344,12 +355,18 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _linear,
+    DisentangledAttention: _linear,
+    InputConvolution: _linear,
+    Blank: _nothing,
+    DistanceTable: _distances,
+    BucketTable: _distances,
     MLP: _linear,
     GLU: _linear,
     Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
     LayerNorm: _own(lambda node, width: width * (1 + node.bias)),
+    RoundedLayerNorm: _own(lambda node, width: 2 * width),
     RMSNorm: _own(lambda node, width: width),
     RescaleNorm: _own(lambda node, width: width),
     ShiftedRMSNorm: _own(lambda node, width: 2 * width),

@@ -24,11 +24,16 @@ from bestiary.spec import (
     AdaptiveLMHead,
     AdaptiveTokens,
     Attention,
+    Blank,
+    BucketTable,
     Classifier,
     CrossAttention,
+    DisentangledAttention,
+    DistanceTable,
     EncoderDecoder,
     Experts,
     FirstGlobal,
+    InputConvolution,
     LMHead,
     Model,
     Named,
@@ -59,6 +64,7 @@ from bestiary.spec import (
     ZeroMemory,
     as_heads_see,
     branch_names,
+    walk,
 )
 
 TRAINING = 3
@@ -197,6 +203,23 @@ def _experts(node: Experts, run: _Pass) -> int:
     return _each(node, run) + node.router.chosen * _cost(node.expert, run)
 
 
+def _disentangled(node: DisentangledAttention, run: _Pass) -> int:
+    dim, tokens = run.model.dim, run.tokens
+    terms = (node.to_position is not None) + (node.from_position is not None)
+    rows = _rows_read(
+        next(part for _, part in walk(run.model) if isinstance(part, DistanceTable | BucketTable)), tokens
+    )
+    contents = 4 * 2 * tokens * dim**2 + 4 * dim * tokens**2
+    return contents + terms * (2 * rows * dim**2 + 2 * dim * tokens * rows)
+
+
+def _rows_read(table: DistanceTable | BucketTable, tokens: int) -> int:
+    """Count the vectors that distances within so many tokens reach, as the module does."""
+    half = table.rows // 2
+    farthest = tokens - 1 if tokens <= table.exact else half
+    return min(farthest, half) + min(farthest, half - 1) + 1
+
+
 def _normed(node: Normed, run: _Pass) -> int:
     return _cost(node.op, run)
 
@@ -228,6 +251,9 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _windowed_attention,
+    DisentangledAttention: _disentangled,
+    InputConvolution: _each,
+    Blank: _each,
     MLP: _each,
     GLU: _each,
     Experts: _experts,

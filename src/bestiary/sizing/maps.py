@@ -11,15 +11,19 @@ from bestiary.spec import (
     AdaptiveLMHead,
     AdaptiveTokens,
     Attention,
+    Blank,
     Classifier,
     CrossAttention,
+    DisentangledAttention,
     Experts,
     FirstGlobal,
+    InputConvolution,
     LMHead,
     Model,
     NarrowTokens,
     Node,
     NormedTokens,
+    OwnMap,
     Patches,
     Pooler,
     QKNormAttention,
@@ -95,6 +99,13 @@ def _windowed_attention(node: WindowedAttention, model: Model) -> Maps:
     return dict.fromkeys(("q", "k", "v", "o", "q_global", "k_global", "v_global"), square)
 
 
+def _disentangled(node: DisentangledAttention, model: Model) -> Maps:
+    contents = {name: Linear(model.dim, model.dim, name in node.bias) for name in "qkvo"}
+    distances = {"position_k": node.to_position, "position_q": node.from_position}
+    own = {name: Linear(model.dim, model.dim, m.bias) for name, m in distances.items() if isinstance(m, OwnMap)}
+    return {**contents, **own}
+
+
 def _mlp(node: MLP, model: Model) -> Maps:
     return {"up": Linear(model.dim, node.hidden, node.bias), "down": Linear(node.hidden, model.dim, node.bias)}
 
@@ -156,6 +167,9 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _windowed_attention,
+    DisentangledAttention: _disentangled,
+    InputConvolution: lambda node, model: {"map": Linear(model.dim // node.groups * node.kernel, model.dim)},
+    Blank: lambda node, model: {},
     MLP: _mlp,
     GLU: _glu,
     Experts: lambda node, model: {"router": Linear(model.dim, node.experts, node.router.bias)},

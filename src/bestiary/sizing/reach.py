@@ -9,7 +9,9 @@ from bestiary.errors import BestiaryError
 from bestiary.spec import (
     Attention,
     BlockSparse,
+    BucketTable,
     Causal,
+    DistanceTable,
     Embedding,
     EncoderDecoder,
     Learned,
@@ -23,6 +25,7 @@ from bestiary.spec import (
     Rotary,
     SinusoidalHalves,
     SinusoidalTable,
+    Stack,
     Transformer,
     Window,
     walk,
@@ -80,7 +83,7 @@ def context_length(spec: Model, context: int | None = None) -> int:
     embed = _reader(spec)
     most = positions(embed)
     if context is None:
-        trained = (node.position.length for _, node in walk(spec) if _is_rotary(node))
+        trained = (node.position.length for _, node in walk(spec) if _has_length(node))
         context = getattr(getattr(embed, "position", None), "length", None) if most is None else most
         context = next(trained, None) if context is None else context
         if context is None:
@@ -107,8 +110,10 @@ def _reader(spec: Model) -> Embedding:
     return spec.embed
 
 
-def _is_rotary(node: Any) -> bool:
-    return isinstance(node, Attention) and isinstance(node.position, Rotary) and node.position.length is not None
+def _has_length(node: Any) -> bool:
+    """Tell whether a node's position says the context that the model was trained for."""
+    position = node.position if isinstance(node, Attention | Stack) else None
+    return isinstance(position, Rotary | DistanceTable | BucketTable) and position.length is not None
 
 
 def _least(limits: Iterable[int | None]) -> int | None:

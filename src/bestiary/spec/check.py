@@ -20,42 +20,25 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.experts import (
-    Experts,
-)
-from bestiary.spec.fields import (
-    hints,
-    misfit,
-)
-from bestiary.spec.heads import (
-    AdaptiveLMHead,
-    Classifier,
-    LMHead,
-    Pooler,
-    SentencePair,
-)
-from bestiary.spec.masks import (
-    BlockSparse,
-)
-from bestiary.spec.models import (
-    EncoderDecoder,
-    Model,
-    Transformer,
-    as_heads_see,
-    vocabulary,
-)
-from bestiary.spec.node import (
-    Node,
-)
+from bestiary.spec.experts import Experts
+from bestiary.spec.fields import hints, misfit
+from bestiary.spec.heads import AdaptiveLMHead, Classifier, LMHead, Pooler, SentencePair
+from bestiary.spec.masks import BlockSparse
+from bestiary.spec.models import EncoderDecoder, Model, Transformer, as_heads_see, vocabulary
+from bestiary.spec.node import Node
 from bestiary.spec.ops import (
     Attention,
     CrossAttention,
+    DisentangledAttention,
+    InputConvolution,
     Normed,
     Parallel,
     QKNormAttention,
     WindowedAttention,
 )
 from bestiary.spec.positions import (
+    BucketTable,
+    DistanceVectors,
     LearnedByMask,
     LearnedGrid,
     Rotary,
@@ -161,11 +144,12 @@ def _attention(node: Attention | CrossAttention | RelativeAttention | TwoStreamA
         yield f"{node.heads} heads do not divide dim {spec.dim}"
     if node.kv_heads is not None and node.heads % node.kv_heads:
         yield f"{node.kv_heads} kv_heads do not divide {node.heads} heads"
-    if set(node.bias) - set("qkvo") or len(set(node.bias)) < len(node.bias):
-        yield f"bias is '{node.bias}', which must name projections among q, k, v and o, each once"
+    yield from _bias(node.bias)
     position = node.position if isinstance(node, Attention) else None
     if isinstance(node, Attention) and _block_sparse(node) and (node.mask[1:] or isinstance(position, ScorePosition)):
         yield "a block-sparse mask stands alone, without other masks and without a position on the scores"
+    if isinstance(position, DistanceVectors):
+        yield "vectors of distances are the stack's, for disentangled attentions to read"
     if isinstance(position, Rotary):
         rotated = int((node.head_dim or spec.dim // node.heads) * position.fraction)
         if position.fraction > 1 or rotated < 2 or rotated % 2:
@@ -185,6 +169,31 @@ def _block_sparse(node: Attention) -> bool:
 def _windowed_attention(node: WindowedAttention, spec: Model) -> Iterator[str]:
     if spec.dim % node.heads:
         yield f"{node.heads} heads do not divide dim {spec.dim}"
+
+
+def _disentangled(node: DisentangledAttention, spec: Model) -> Iterator[str]:
+    if spec.dim % node.heads:
+        yield f"{node.heads} heads do not divide dim {spec.dim}"
+    if node.to_position is None and node.from_position is None:
+        yield "disentangled attention without positions is Attention; give to_position, from_position or both"
+    yield from _bias(node.bias)
+
+
+def _bias(bias: str) -> Iterator[str]:
+    if set(bias) - set("qkvo") or len(set(bias)) < len(bias):
+        yield f"bias is '{bias}', which must name projections among q, k, v and o, each once"
+
+
+def _input_convolution(node: InputConvolution, spec: Model) -> Iterator[str]:
+    if not node.kernel % 2:
+        yield f"kernel is {node.kernel}, which must be odd, so that a token is its middle"
+    if spec.dim % node.groups:
+        yield f"{node.groups} groups do not divide dim {spec.dim}"
+
+
+def _bucket_table(node: BucketTable, spec: Model) -> Iterator[str]:
+    if node.buckets < 2:
+        yield "a table needs at least 2 buckets"
 
 
 def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
@@ -207,6 +216,10 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
         heads = {part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)}
         if len(heads) > 1:
             yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"
+        if heads and isinstance(node.position, DistanceVectors):
+            yield "vectors of distances are for disentangled attentions only"
+    if not isinstance(node.position, DistanceVectors) and _has(node, DisentangledAttention):
+        yield "disentangled attentions need a DistanceTable or a BucketTable as the stack's position"
     if not faults and len({part.memory for _, part in walk(own_layers(node)) if isinstance(part, Recurrent)}) > 1:
         yield "attentions with relative distances must all have the same memory, or none"
 
@@ -225,6 +238,10 @@ def _experts(node: Experts, spec: Model) -> Iterator[str]:
         yield f"there are {node.experts:,} experts, more than the {MAX_EXPERTS:,} that are allowed"
     if node.router.chosen > node.experts:
         yield f"the router chooses {node.router.chosen} of {node.experts} experts"
+
+
+def _has(node: Stack, kind: type[Node]) -> bool:
+    return any(isinstance(part, kind) for _, part in walk(node.layers))
 
 
 def _parallel(node: Parallel, spec: Model) -> Iterator[str]:
@@ -348,7 +365,10 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _windowed_attention,
+    DisentangledAttention: _disentangled,
+    InputConvolution: _input_convolution,
     T5Bias: _t5_bias,
+    BucketTable: _bucket_table,
     Stack: _stack,
     Parallel: _parallel,
     Normed: _normed,

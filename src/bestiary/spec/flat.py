@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
 
 from bestiary.spec.edit import swap
@@ -55,16 +55,23 @@ from bestiary.spec.ops import (
     GLU,
     MLP,
     Attention,
+    Blank,
+    ContentMap,
     CrossAttention,
+    DisentangledAttention,
+    InputConvolution,
     Normed,
     Op,
     Parallel,
+    PositionMap,
     QKNormAttention,
     WindowedAttention,
 )
 from bestiary.spec.positions import (
     Alibi,
+    BucketTable,
     CoarseAlibi,
+    DistanceVectors,
     EmbeddingPosition,
     KeyAlibi,
     Learned,
@@ -78,7 +85,7 @@ from bestiary.spec.positions import (
     SinusoidalTable,
     T5Bias,
 )
-from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
+from bestiary.spec.recurrence import RelativeAttention, TwoStreamAttention
 from bestiary.spec.stacks import Repeat, Residual, Stack
 
 Line = tuple[str, str]
@@ -173,6 +180,9 @@ def _position(position: EmbeddingPosition) -> str:
 
 
 def _score(position: ScorePosition) -> str:
+    if isinstance(position, DistanceVectors):
+        place = "binned(query - key)" if isinstance(position, BucketTable) else "query - key"
+        return f"distance[{place}]"
     if isinstance(position, T5Bias):
         return "table[bucket(key - query)]"
     if isinstance(position, KeyAlibi | CoarseAlibi):
@@ -220,40 +230,64 @@ def _branch(branch: Residual, dim: int) -> Iterator[Line]:
         yield f"x = x + {added}", ""
 
 
-def _op(op: Op, x: str, dim: int) -> Generator[Line, None, str]:
-    """Yield the lines that an op needs and return the expression of its result."""
-    if isinstance(op, Attention | CrossAttention):
-        return (yield from _attention(op, x, dim))
-    if isinstance(op, Recurrent):
-        return (yield from _recurrent(op, x, dim))
-    if isinstance(op, WindowedAttention):
-        yield f"q, k, v = {x} @ Wq + bq, {x} @ Wk + bk, {x} @ Wv + bv", f"{op.heads} heads of {dim // op.heads}"
-        scale = (dim // op.heads) ** -0.5
-        yield f"a = softmax(q @ k.T * {scale:.4g}) @ v", f"keys at most {op.window} away, and global ones"
-        yield "a[global] = the same with Wq_global, Wk_global, Wv_global", "global tokens see every token"
-        return "a @ Wo + bo"
-    if isinstance(op, MLP):
-        b1, b2 = (" + b1", " + b2") if op.bias else ("", "")
-        yield f"m = {op.activation}({x} @ W1{b1})", f"{dim} -> {op.hidden}"
-        return f"m @ W2{b2}"
-    if isinstance(op, GLU):
-        yield f"m = {op.activation}({x} @ Wgate) * ({x} @ Wup)", f"{dim} -> {op.hidden}, twice"
-        return "m @ Wdown"
-    if isinstance(op, Experts):
-        chosen = op.router.chosen
-        yield f"w, e = top_{chosen}(softmax({x} @ Wr))", _chosen(op)
-        yield "# each W below is that of expert e", ""
-        result = yield from _op(op.expert, x, dim)
-        return f"sum(w * ({result}))" if chosen > 1 else f"w * ({result})"
-    if isinstance(op, Normed):
-        yield f"n = {_norm(op.norm)}({x})", ""
-        return (yield from _op(op.op, "n", dim))
+Work = Generator[Line, None, str]
+"""The lines that an op needs, and the expression of its result."""
+
+
+def _op(op: Op, x: str, dim: int) -> Work:
+    return (yield from _OPS[type(op)](op, x, dim))
+
+
+def _windowed(op: WindowedAttention, x: str, dim: int) -> Work:
+    yield f"q, k, v = {x} @ Wq + bq, {x} @ Wk + bk, {x} @ Wv + bv", f"{op.heads} heads of {dim // op.heads}"
+    scale = (dim // op.heads) ** -0.5
+    yield f"a = softmax(q @ k.T * {scale:.4g}) @ v", f"keys at most {op.window} away, and global ones"
+    yield "a[global] = the same with Wq_global, Wk_global, Wv_global", "global tokens see every token"
+    return "a @ Wo + bo"
+
+
+def _convolution(op: InputConvolution, x: str, dim: int) -> Work:
+    groups = f", {op.groups} groups" if op.groups > 1 else ""
+    yield "c = conv(entered) + b", f"over {op.kernel} neighbors of the stack's input{groups}"
+    return f"{op.activation}(c)"
+
+
+def _blank(op: Blank, x: str, dim: int) -> Work:
+    yield from ()
+    return f"where(padding, -{x}, 0)"
+
+
+def _mlp(op: MLP, x: str, dim: int) -> Work:
+    b1, b2 = (" + b1", " + b2") if op.bias else ("", "")
+    yield f"m = {op.activation}({x} @ W1{b1})", f"{dim} -> {op.hidden}"
+    return f"m @ W2{b2}"
+
+
+def _glu(op: GLU, x: str, dim: int) -> Work:
+    yield f"m = {op.activation}({x} @ Wgate) * ({x} @ Wup)", f"{dim} -> {op.hidden}, twice"
+    return "m @ Wdown"
+
+
+def _normed(op: Normed, x: str, dim: int) -> Work:
+    yield f"n = {_norm(op.norm)}({x})", ""
+    return (yield from _op(op.op, "n", dim))
+
+
+def _parallel(op: Parallel, x: str, dim: int) -> Work:
     results: list[str] = []
-    for index, part in enumerate(cast(Parallel, op).ops):
+    for index, part in enumerate(op.ops):
         result = yield from _op(part, x, dim)
         yield f"r{index} = {result}", ""
         results.append(f"r{index}")
     return " + ".join(results)
+
+
+def _experts(op: Experts, x: str, dim: int) -> Work:
+    chosen = op.router.chosen
+    yield f"w, e = top_{chosen}(softmax({x} @ Wr))", _chosen(op)
+    yield "# each W below is that of expert e", ""
+    result = yield from _op(op.expert, x, dim)
+    return f"sum(w * ({result}))" if chosen > 1 else f"w * ({result})"
 
 
 def _chosen(op: Experts) -> str:
@@ -266,7 +300,7 @@ def _chosen(op: Experts) -> str:
     return f"{router.chosen} of {op.experts} experts{said}"
 
 
-def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Generator[Line, None, str]:
+def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Work:
     head_dim = op.head_dim or dim // op.heads
     kv_heads = op.kv_heads or op.heads
     source = "memory" if isinstance(op, CrossAttention) else x
@@ -288,7 +322,7 @@ def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Generator[Li
     return f"a @ Wo{bias['o']}"
 
 
-def _recurrent(op: RelativeAttention | TwoStreamAttention, x: str, dim: int) -> Generator[Line, None, str]:
+def _recurrent(op: RelativeAttention | TwoStreamAttention, x: str, dim: int) -> Work:
     head_dim = op.head_dim or dim // op.heads
     if op.memory is not None:
         yield f"m = concat(remembered, {x})", "what this layer read before, without gradient"
@@ -311,6 +345,46 @@ _SPANS: dict[type[QKNorm], str] = {
     HeadNorm: "each head, one gain for all",
     OwnHeadNorm: "each head, with its own gain",
     JointNorm: "all heads together",
+}
+
+
+def _disentangled(op: DisentangledAttention, x: str, dim: int) -> Work:
+    bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
+    shape = f"{op.heads} heads of {dim // op.heads}"
+    yield f"q, k, v = {x} @ Wq{bias['q']}, {x} @ Wk{bias['k']}, {x} @ Wv{bias['v']}", shape
+    terms = ["q @ k.T"]
+    if op.to_position is not None:
+        yield f"dk = distance @ {_map(op.to_position, 'k', bias)}", "what contents ask"
+        terms.append("q @ dk[query - key]")
+    if op.from_position is not None:
+        yield f"dq = distance @ {_map(op.from_position, 'q', bias)}", "what contents answer"
+        terms.append("k @ dq[query - key]")
+    scale = (dim // op.heads * len(terms)) ** -0.5
+    yield f"a = softmax(({' + '.join(terms)}) * {scale:.4g}) @ v", "every token sees every token"
+    return f"a @ Wo{bias['o']}"
+
+
+def _map(node: PositionMap, name: str, bias: dict[str, str]) -> str:
+    if isinstance(node, ContentMap):
+        return f"W{name}{bias[name]}"
+    return f"Wd{name}" + (f" + bd{name}" if getattr(node, "bias", False) else "")
+
+
+_OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
+    Attention: _attention,
+    QKNormAttention: _attention,
+    CrossAttention: _attention,
+    RelativeAttention: _recurrent,
+    TwoStreamAttention: _recurrent,
+    WindowedAttention: _windowed,
+    DisentangledAttention: _disentangled,
+    InputConvolution: _convolution,
+    Blank: _blank,
+    MLP: _mlp,
+    GLU: _glu,
+    Experts: _experts,
+    Normed: _normed,
+    Parallel: _parallel,
 }
 
 

@@ -81,3 +81,13 @@ class OwnHeadNorm(QKNorm):
 @dataclass(frozen=True)
 class JointNorm(QKNorm):
     """The vector of all heads together (OLMo 2; OLMo Team 2024)."""
+
+
+@dataclass(frozen=True)
+class RoundedLayerNorm(Norm):
+    """LayerNorm as DeBERTa published it (He et al. 2020): the vector is rounded to float32 before gain and offset.
+
+    As with ``RescaleNorm``, only float64 can tell the two apart.
+    """
+
+    eps: float = 1e-7

@@ -118,3 +118,60 @@ class Parallel(Op):
     slot: ClassVar[str] = "parallel"
 
     ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True)
+class PositionMap(Node):
+    """Where disentangled attention has the queries or keys of distances from."""
+
+
+@dataclass(frozen=True)
+class OwnMap(PositionMap):
+    """A linear map of their own."""
+
+    bias: bool = True
+
+
+@dataclass(frozen=True)
+class ContentMap(PositionMap):
+    """The map that makes queries or keys of contents, used again."""
+
+
+@dataclass(frozen=True)
+class DisentangledAttention(Op):
+    """Self-attention that scores contents and distances apart and sums (He et al. 2020, section 3.1).
+
+    ``to_position`` says where the keys of distances come from that contents ask, ``from_position`` where the queries of
+    distances come from that contents answer; ``None`` leaves the term out. The sum is divided by the root of the head's
+    width times the number of terms. The vectors of distances are the stack's: a ``DistanceTable`` or ``BucketTable``.
+    """
+
+    slot: ClassVar[str] = "attn"
+
+    heads: int
+    bias: str = "qkvo"
+    to_position: PositionMap | None = None
+    from_position: PositionMap | None = None
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class InputConvolution(Op):
+    """A convolution over ``kernel`` neighbors of what entered the stack, added where the branch is (He et al. 2021).
+
+    Padding counts as zero. ``dropout`` acts before the nonlinearity.
+    """
+
+    slot: ClassVar[str] = "conv"
+
+    kernel: int
+    groups: int = 1
+    activation: Activation = "tanh"
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Blank(Op):
+    """Takes out what stands at padding, so that zero is left there (published code of He et al. 2020)."""
+
+    slot: ClassVar[str] = "blank"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bestiary.spec.node import Node
+from bestiary.spec.norms import Norm
 
 
 @dataclass(frozen=True)
@@ -190,3 +191,56 @@ class KeyAlibi(ScorePosition):
 @dataclass(frozen=True)
 class CoarseAlibi(ScorePosition):
     """The same with slope and product rounded to bfloat16, scaled as scores are (Falcon-RW; Penedo et al. 2023)."""
+
+
+@dataclass(frozen=True)
+class DistanceVectors(ScorePosition):
+    """A learned vector for each distance, shared by a stack: disentangled attention makes queries and keys of them."""
+
+
+@dataclass(frozen=True)
+class DistanceTable(DistanceVectors):
+    """Distances from ``-span`` to ``span - 1`` have a vector each; what is farther takes the last (He et al. 2020).
+
+    ``norm`` acts on the vectors before they are used. ``length`` is the context that the model was trained for, where
+    known: nothing stops there.
+    """
+
+    span: int
+    norm: Norm | None = None
+    dropout: float = 0.0
+    length: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many vectors there are."""
+        return 2 * self.span
+
+    @property
+    def exact(self) -> int:
+        """Up to which distance each has a vector of its own."""
+        return self.span
+
+
+@dataclass(frozen=True)
+class BucketTable(DistanceVectors):
+    """Vectors of buckets: each distance up to half of ``buckets`` has its own, the others share them logarithmically.
+
+    There are as many for either direction, and the last begins near ``distance`` (DeBERTa v2; He et al. 2021).
+    """
+
+    buckets: int
+    distance: int
+    norm: Norm | None = None
+    dropout: float = 0.0
+    length: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many vectors there are."""
+        return 2 * self.buckets
+
+    @property
+    def exact(self) -> int:
+        """Up to which distance each has a vector of its own."""
+        return self.buckets // 2

@@ -7,35 +7,14 @@ from typing import Any, TypeVar
 
 from bestiary.spec.check import check
 from bestiary.spec.edit import swap, walk
-from bestiary.spec.embeddings import (
-    AdaptiveTokens,
-    NarrowTokens,
-    Patches,
-    Tokens,
-)
-from bestiary.spec.experts import (
-    Experts,
-    TopK,
-)
-from bestiary.spec.heads import (
-    AdaptiveLMHead,
-)
-from bestiary.spec.masks import (
-    BlockSparse,
-    Window,
-)
-from bestiary.spec.models import (
-    Model,
-    vocab_size,
-)
-from bestiary.spec.ops import (
-    GLU,
-    MLP,
-    Attention,
-    CrossAttention,
-    WindowedAttention,
-)
+from bestiary.spec.embeddings import AdaptiveTokens, NarrowTokens, Patches, Tokens
+from bestiary.spec.experts import Experts, TopK
+from bestiary.spec.heads import AdaptiveLMHead
+from bestiary.spec.masks import BlockSparse, Window
+from bestiary.spec.models import Model, vocab_size
+from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, DisentangledAttention, WindowedAttention
 from bestiary.spec.positions import (
+    DistanceTable,
     Learned,
     LearnedAfterPadding,
     LearnedByMask,
@@ -108,7 +87,7 @@ def tiny(spec: Spec) -> Spec:
     small: Any = resize(
         few,
         dim=64,
-        depth=max(2, *(_period(node) for _, node in walk(spec) if isinstance(node, Stack))),
+        depth=max(2, *(sum(map(len, _pattern(node))) for _, node in walk(spec) if isinstance(node, Stack))),
         heads=4,
         vocab=min([512, *(node.vocab for node in table)]),
         length=128,
@@ -145,6 +124,9 @@ def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:
         stack = swap(stack, kind, lambda node: _attention(node, sizes, old))
     stack = swap(stack, BlockSparse, lambda node: _blocks(node, sizes))
     stack = swap(stack, WindowedAttention, lambda node: _windowed(node, sizes))
+    stack = swap(stack, DisentangledAttention, lambda node: node.replace(heads=sizes.heads or node.heads))
+    if sizes.length is not None:
+        stack = swap(stack, DistanceTable, lambda node: node.replace(span=sizes.length, length=sizes.length))
     for kind in (MLP, GLU):
         stack = swap(stack, kind, lambda node: node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim)))
     return stack
@@ -180,11 +162,16 @@ def _layers(stack: Stack, depth: int) -> tuple[Any, ...]:
     if len(stack.layers) == 1 and isinstance(stack.layers[0], Repeat):
         shared = stack.layers[0]
         return (shared.replace(times=max(1, depth // len(shared.layers))),)
-    period = _period(stack)
-    return (stack.layers[:period] * (depth // period + 1))[:depth]
+    lead, pattern = _pattern(stack)
+    return (lead + pattern * (depth // len(pattern) + 1))[:depth]
 
 
-def _period(stack: Stack) -> int:
-    """Return the length of the shortest pattern whose repetition (perhaps cut short) gives the layers."""
+def _pattern(stack: Stack) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the fewest layers that tell the stack: some that come once, and a pattern that repeats (perhaps cut)."""
     layers = stack.layers
-    return next(p for p in range(1, len(layers) + 1) if all(layers[i] == layers[i % p] for i in range(len(layers))))
+    for told in range(1, len(layers) + 1):
+        for lead in range(told):
+            period = told - lead
+            if all(layers[i] == layers[i - period] for i in range(told, len(layers))):
+                return layers[:lead], layers[lead:told]
+    raise AssertionError("a stack has layers")

@@ -79,13 +79,14 @@ def _as_row(tensor: Tensor, node: Any) -> Tensor:
     return tensor[None]
 
 
-def _first_attention(node: Any) -> spec.Attention:
-    return next(part for _, part in spec.walk(node) if isinstance(part, spec.Attention))
+def _first_attention(node: Any) -> Any:
+    kinds = spec.Attention | spec.DisentangledAttention
+    return next(part for _, part in spec.walk(node) if isinstance(part, kinds))
 
 
 def _attention(node: Any) -> tuple[int, int]:
     found = _first_attention(node)
-    return found.heads, found.kv_heads or found.heads
+    return found.heads, getattr(found, "kv_heads", None) or found.heads
 
 
 def _heads_flat(tensor: Tensor, node: Any) -> Tensor:

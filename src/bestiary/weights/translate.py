@@ -59,7 +59,7 @@ def spell(spec: Model, prefer: str | None = None) -> tuple[Dialect, str, dict[st
             if made.with_heads(spec.heads) == spec and class_name:  # type: ignore[attr-defined]
                 said = tables.write(dialect.config, dialect.derived, arguments | {"architecture": architecture})
                 said |= {key: spec.at(path) for key, path in dialect.told.items() if _names(spec, path)}
-                return dialect, class_name, {"model_type": dialect.name, "architectures": [class_name], **said}
+                return dialect, class_name, {"model_type": dialect.kind, "architectures": [class_name], **said}
             misses.append((dialect, made))
     alike = [miss for miss in misses if type(miss[1]) is type(spec)]
     nearest_miss = f": {_miss(*alike[0], spec)}" if alike else ""
@@ -89,7 +89,7 @@ def _family(config: Mapping[str, Any], where: str) -> Dialect:
     kind = config.get("model_type")
     if kind is None:
         named = next(iter(_class_names(config)), None)
-        found = next((d for d in DIALECTS.values() if named in d.tasks), None)
+        found = next((d for d in DIALECTS.values() if named in d.tasks and d.says(config)), None)
         if found is None:
             raise BestiaryError(f"{where}: 'model_type' is missing; add it, one of {', '.join(_public())}")
         return found
@@ -98,11 +98,11 @@ def _family(config: Mapping[str, Any], where: str) -> Dialect:
             f"{where}: 'model_type' is {tables.shown(kind)}, which we cannot load{nearest(str(kind), _public())};"
             f" known are {', '.join(_public())}"
         )
-    return DIALECTS[kind]
+    return next(dialect for dialect in DIALECTS.values() if dialect.kind == kind and dialect.says(config))
 
 
 def _public() -> list[str]:
-    return [name for name in DIALECTS if name != "gguf"]
+    return list(dict.fromkeys(dialect.kind for name, dialect in DIALECTS.items() if name != "gguf"))
 
 
 def _class_names(config: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from bestiary.weights.config import WAIVE, Arguments, Derive, Pin, Row, shown
 
 @dataclass(frozen=True)
 class Dialect:
-    """A family of checkpoints. ``name`` is its ``model_type``; ``architecture`` may depend on the config."""
+    """A family of checkpoints; ``architecture`` may depend on the config."""
 
     name: str
     architecture: Callable[[Mapping[str, Any]], str]
@@ -34,6 +34,15 @@ class Dialect:
     """Keys of a config that a head reads, each with the path in the spec where its whole number stands."""
     arguments: Callable[[Any], Arguments] = field(default=lambda spec: {})
     """The architecture's arguments read off a spec: the inverse of the architecture function."""
+    model_type: str = ""
+    """The ``model_type`` of its configs, where that is not its name: a family may be spelled in two ways."""
+    says: Callable[[Mapping[str, Any]], bool] = field(default=lambda config: True)
+    """Whether a config of its model type is spelled in this way."""
+
+    @property
+    def kind(self) -> str:
+        """The ``model_type`` of its configs."""
+        return self.model_type or self.name
 
 
 def always(text: str) -> Callable[[Any], str]:
