@@ -25,6 +25,8 @@ SEGMENTS = {None: "first", "right": "second", "left": "second"}
 class Recorded:
     """Answers what the reference answered; its weights and its gradients are files."""
 
+    _keys_to_ignore_on_save: tuple[str, ...] = ()
+
     def __init__(self, words: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
         self.words, self.tensors = words, tensors
         self.config = SimpleNamespace(**words, num_hidden_layers=words["n_layer"])
@@ -64,8 +66,14 @@ class Recorded:
     def gradients(self) -> Any:
         return SimpleNamespace(save_pretrained=partial(self.save_pretrained, part="gradients"))
 
+    def named_parameters(self, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        return ((name, tensor.clone().requires_grad_()) for name, tensor in self.part("weights").items())
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        return iter(())
+
     def parameters(self) -> Iterator[Tensor]:
-        return iter(self.part("weights").values())
+        return (parameter for _, parameter in self.named_parameters())
 
     def state_dict(self) -> dict[str, Tensor]:
         return {}  # nothing is perturbed that was recorded as it is
