@@ -21,6 +21,7 @@ from bestiary.weights.keys import parse, spellings, transfers
 from bestiary.weights.load import load_weights
 
 State = dict[str, Tensor]
+CALLED_OTHERWISE = [f"{family}ForQuestionAnswering" for family in ("Llama", "Qwen2", "Qwen3")]
 FORMER = {".LayerNorm.weight": ".LayerNorm.gamma", ".LayerNorm.bias": ".LayerNorm.beta"}
 
 
@@ -49,7 +50,7 @@ def table(case: Case) -> str:
 def prefix(case: Case) -> str:
     """Return the prefix that some files of the family have, or an empty string."""
     with_one = next((line.theirs for line in parse(table(case)) if line.theirs.startswith("[")), "[]")
-    return with_one[1 : with_one.index("]")]
+    return with_one[1 : with_one.index("]")].split("/")[0]
 
 
 def pickled(state: State, case: Case) -> State:
@@ -120,7 +121,7 @@ def test_buffers_and_repetitions_load(case: Case, tmp_path: Path) -> None:
     assert same_answers(case, tmp_path)
 
 
-@cases(*(row for row in ROWS if "T5" not in row.name))
+@cases(*(row for row in ROWS if "T5" not in row.name and not row.name.startswith("Switch")))
 def test_prefix_may_be_there_or_not(case: Case, tmp_path: Path) -> None:
     save_file(rewritten(case, with_the_other_prefix, tmp_path), tmp_path / "model.safetensors")
     assert same_answers(case, tmp_path)
@@ -132,7 +133,9 @@ def test_a_file_with_more_heads_than_asked_for_loads(case: Case) -> None:
     model, checkpoint = load_weights(case.folder, task="base")
     tasks = checkpoint.meaning.dialect.tasks
     bare = next(name for name, task in tasks.items() if task == "base")
-    reference = lifted(case.row, getattr(transformers, bare).from_pretrained(case.folder).double().eval())
+    # Where a model that finds spans calls its body otherwise, the bare class of the reference does not find it there.
+    held = getattr(case.reference, "transformer", None) if case.row.name in CALLED_OTHERWISE else None
+    reference = held or lifted(case.row, getattr(transformers, bare).from_pretrained(case.folder).double().eval())
     given = inputs(case, "right")
     theirs, ours = reference(**given), model(**given)
     for field in FIELDS:  # without a pooler in the file, we have none and the reference draws one

@@ -273,6 +273,11 @@ NONSENSE = {
     "stack.layers[1].mlp.router": (MIXTRAL, TopK(k=9), "stack.layers[1].mlp: the router chooses 9 of 8 experts"),
     "stack.layers[2].mlp.router": (MIXTRAL, Top2(factor=0.0), "stack.layers[2].mlp.router: factor is 0.0"),
     "stack.layers[1].mlp.router.k": (MIXTRAL, 0, "stack.layers[1].mlp.router: k is 0"),
+    "stack.layers[2].attn.mask": (
+        SPECS["qwen3"],
+        (BlockSparse(2, 1),),
+        "stack.layers[2].attn: attention in blocks has",
+    ),
     "embed.scaled": (SPECS["gemma"], True, "embed: ScaledTokens are scaled already"),
     "stack.layers[0].attn.kv_heads": (SPECS["qwen3"], 3, "stack.layers[0].attn: 3 kv_heads do not divide 4 heads"),
     "stack": (BERT, Stack((Repeat(BERT.stack.layers, 0),)), "times is 0"),

@@ -196,10 +196,22 @@ def _bucket_table(node: BucketTable, spec: Model) -> Iterator[str]:
         yield "a table needs at least 2 buckets"
 
 
+def _qk_norm_attention(node: QKNormAttention, spec: Model) -> Iterator[str]:
+    yield from _attention(node, spec)
+    if any(isinstance(mask, BlockSparse) for mask in node.mask):
+        yield "attention in blocks has no norms of queries and keys"
+
+
 def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
     one_side = node.buckets // (2 if node.bidirectional else 1)
     if one_side < 2 or node.buckets % 2 or node.distance <= one_side // 2:
         yield f"{node.buckets} buckets cannot be spread over distances up to {node.distance}"
+
+
+def _parts(node: Stack) -> Iterator[Node]:
+    """Yield the nodes of a stack's layers, those of a layer that stands many times once."""
+    for layer in {id(layer): layer for layer in own_layers(node)}.values():
+        yield from (part for _, part in walk(layer))
 
 
 def _stack(node: Stack, spec: Model) -> Iterator[str]:
@@ -210,17 +222,17 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
     elif not node.layers or not all(repeat.layers for repeat in repeats):
         yield "a stack, and what it repeats, needs at least one layer"
     elif node.position is not None:
-        parts = [part for _, part in walk(own_layers(node))]
+        parts = list(_parts(node))
         if any(isinstance(part, WindowedAttention | BlockSparse) for part in parts):
             yield "sparse attention has no scores of all pairs that a stack's position could be added to"
-        heads = {part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)}
+        heads = {part.heads for part in parts if isinstance(part, Attention)}
         if len(heads) > 1:
             yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"
         if heads and isinstance(node.position, DistanceVectors):
             yield "vectors of distances are for disentangled attentions only"
     if not isinstance(node.position, DistanceVectors) and _has(node, DisentangledAttention):
         yield "disentangled attentions need a DistanceTable or a BucketTable as the stack's position"
-    if not faults and len({part.memory for _, part in walk(own_layers(node)) if isinstance(part, Recurrent)}) > 1:
+    if not faults and len({part.memory for part in _parts(node) if isinstance(part, Recurrent)}) > 1:
         yield "attentions with relative distances must all have the same memory, or none"
 
 
@@ -286,7 +298,7 @@ def _patches(node: Patches, spec: Model) -> Iterator[str]:
 
 def _transformer(node: Transformer, spec: Model) -> Iterator[str]:
     yield from _head_names(node)
-    if any(isinstance(part, CrossAttention) for _, part in walk(node.stack)):
+    if any(isinstance(part, CrossAttention) for part in _parts(node.stack)):
         yield "stack: cross-attention has no encoder to read; build an EncoderDecoder"
 
 
@@ -302,7 +314,7 @@ def _encoder_decoder(node: EncoderDecoder, spec: Model) -> Iterator[str]:
     for side, tower in (("encoder", node.encoder), ("decoder", node.decoder)):
         if isinstance(tower.embed, NarrowTokens):
             yield f"{side}.embed: NarrowTokens are for a model of one tower; a tower of two takes Tokens with a width"
-    if any(isinstance(part, CrossAttention) for _, part in walk(node.encoder.stack)):
+    if any(isinstance(part, CrossAttention) for part in _parts(node.encoder.stack)):
         yield "encoder.stack: cross-attention belongs to the decoder"
 
 
@@ -360,7 +372,7 @@ def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
 
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Attention: _attention,
-    QKNormAttention: _attention,
+    QKNormAttention: _qk_norm_attention,
     CrossAttention: _attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,

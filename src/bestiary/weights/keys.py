@@ -4,7 +4,8 @@
 
 ``{i}`` is any number. ``{e}`` on their side counts the rows of our tensor: theirs is a tensor for each, which ``stack``
 lays one on another. ``{q,k,v}`` stands for several tensors: as many on the other side, or one that ``split`` cuts.
-``[prefix.]`` is there in some files and not in others; it is written where the model has a head beside its body.
+``[prefix.]`` is there in some files and not in others, and ``[one./other.]`` may be either; the first is written where
+the model has a head beside its body.
 """
 
 from __future__ import annotations
@@ -82,9 +83,9 @@ def _counted(theirs: list[str], ours: tuple[str, ...], names: Collection[str]) -
 
 
 def spellings(name: str) -> tuple[str, ...]:
-    """Return the ways to write a name of theirs: with its optional prefix, then without."""
+    """Return the ways to write a name of theirs: with each of its optional prefixes, then without."""
     match = re.fullmatch(r"\[([^\]]+)\](.*)", name)
-    return (match[1] + match[2], match[2]) if match else (name,)
+    return (*(prefix + match[2] for prefix in match[1].split("/")), match[2]) if match else (name,)
 
 
 def head_patterns(table: str) -> list[re.Pattern[str]]:

@@ -39,10 +39,10 @@ heads.spans.output.{weight,bias}          = qa_outputs.{weight,bias}
 """
 
 
-def keys(spec: Any) -> str:
+def keys(spec: Any, table: str = KEYS) -> str:
     """The body of a model that finds spans is called otherwise, in some of these families, for old files' sake."""
     finds = any(isinstance(head, Spans) for head in spec.heads.values())
-    return KEYS.replace("[model.]", "[transformer.]") if finds else KEYS
+    return table.replace("[model.]", "[transformer./model.]" if finds else "[model./transformer.]")
 
 
 SHAPE: dict[str, Row] = {

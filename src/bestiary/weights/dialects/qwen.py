@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bestiary.errors import BestiaryError
-from bestiary.spec import Spans
 from bestiary.weights.config import Arguments, Derive, Flag, Pin, Row, optional_size, shown
 from bestiary.weights.dialects.dialect import Dialect
-from bestiary.weights.dialects.llama import BOTH, REPEATED, SHAPE, decoder_arguments, grouped, keys, tasks
+from bestiary.weights.dialects.llama import BOTH, KEYS, REPEATED, SHAPE, decoder_arguments, grouped, keys, tasks
 from bestiary.weights.dialects.rope import rope
 
 WINDOWS = ("use_sliding_window", "sliding_window", "max_window_layers", "layer_types")
@@ -69,16 +68,11 @@ QWEN2 = Dialect(
 )
 
 
-def _normed(spec: Any) -> str:
-    finds = any(isinstance(head, Spans) for head in spec.heads.values())
-    return keys(spec) + (QK_NORMS.replace("[model.]", "[transformer.]") if finds else QK_NORMS)
-
-
 QWEN3 = Dialect(
     name="qwen3",
     architecture=lambda config: "qwen3",
     architectures=("qwen3",),
-    keys=_normed,
+    keys=lambda spec: keys(spec, KEYS + QK_NORMS),
     config={**CONFIG, "attention_bias": Flag("attention_bias", False)},
     tasks=tasks("Qwen3", *BOTH),
     derived=(grouped(kv_heads=32, head_dim=128), rope(length=32768), Derive(WINDOWS, _read, _write)),
