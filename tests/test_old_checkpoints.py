@@ -113,6 +113,7 @@ def test_former_names_load(case: Case, tmp_path: Path) -> None:
 
 REPEATING = ("Bert", "Roberta", "Albert", "DistilBert", "OpenAIGPT", "GPT2", "T5", "Bart", "Llama")
 REPEATING += ("GPTJ", "GPTNeo", "OPT", "Falcon")
+REPEATING += ("XLMRoberta", "Camembert", "MegatronBert", "Ernie", "Electra")
 
 
 @cases(*repeating(*REPEATING))
@@ -166,6 +167,25 @@ def test_t5_has_an_output_of_its_own_where_the_config_says_so(case: Case, tmp_pa
     given = inputs(case, "right")
     hidden = case.reference(**given, output_hidden_states=True).decoder_hidden_states[-1]
     assert apart(hidden, answer.last_hidden_state, given["decoder_attention_mask"].bool()) < case.row.tolerance
+
+
+@cases(*(row for row in kin("DebertaForMaskedLM", "DebertaV2ForMaskedLM") if "first spelling" not in row.label))
+def test_a_head_under_its_first_name_loads_whatever_the_config_says(case: Case, tmp_path: Path) -> None:
+    """Published files say ``lm_predictions``, and hold another task's head; their configs say nothing of either."""
+    state = load_file(case.folder / "model.safetensors")
+    first = {
+        name.replace("cls.predictions.transform.", "lm_predictions.lm_head.").replace("cls.", "lm_predictions."): tensor
+        for name, tensor in state.items()
+    }
+    first["lm_predictions.lm_head.bias"] = first.pop("lm_predictions.predictions.bias")
+    first["mask_predictions.classifier.weight"] = torch.zeros(1, case.config.hidden_size)
+    save_file(first, tmp_path / "model.safetensors")
+    config = json.loads((case.folder / "config.json").read_text())
+    del config["legacy"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert same_answers(case, tmp_path)
+    bare, _ = load_weights(tmp_path, task="base")
+    assert not bare.spec.heads
 
 
 @cases(*kin("BertForMaskedLM", "GPT2LMHeadModel", "BartForConditionalGeneration"))
