@@ -32,15 +32,21 @@ def names() -> list[str]:
 
 def counted(name: str) -> Reference | None:
     """Return what the reference counts for one size, or ``None`` where no published format says its architecture."""
-    slug, _, _ = name.partition(":")
+    slug, _, size = name.partition(":")
     try:
-        return ADJUSTED.get(slug, spelled)(spec_of(name))
+        return ADJUSTED.get(slug, spelled)(spec_of(name), _format(slug, size))
     except Unsayable:
         return None
 
 
 class Unsayable(Exception):
     """No published format can say a spec."""
+
+
+def _format(slug: str, size: str) -> str | None:
+    """Return the format that a size is published in, or its entry's first where it was not: families overlap."""
+    formats = {point.size: point.dialect for point in reversed(entry(slug).checkpoints)}
+    return formats.get(size, next(reversed(formats.values()), None))
 
 
 def built(config: dict[str, Any], class_name: str) -> list[tuple[str, int]]:
@@ -53,10 +59,10 @@ def built(config: dict[str, Any], class_name: str) -> list[tuple[str, int]]:
     return [(name, parameter.numel()) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def spelled(node: Any, adjusted: str | None = None) -> Reference:
+def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -> Reference:
     """Count the reference that opens what we save."""
     try:
-        _, class_name, config = spell(node)
+        _, class_name, config = spell(node, prefer)
     except BestiaryError as error:
         raise Unsayable from error
     labels = [head.labels for head in node.heads.values() if isinstance(head, spec.Classifier)]
@@ -68,13 +74,13 @@ def spelled(node: Any, adjusted: str | None = None) -> Reference:
     return Reference(total, class_name, adjusted)
 
 
-def dense(node: Any) -> Reference:
+def dense(node: Any, prefer: str | None = None) -> Reference:
     """Count GPT-3 as if all its layers looked everywhere: no library has its bands, and masks have no weights."""
     everywhere = spec.swap(node, spec.Attention, lambda attention: attention.replace(mask=(spec.Causal(),)))
-    return spelled(everywhere, "with dense masks, which have no weights either")
+    return spelled(everywhere, prefer, "with dense masks, which have no weights either")
 
 
-def first_transformer(node: Any) -> Reference:
+def first_transformer(node: Any, prefer: str | None = None) -> Reference:
     """Count Marian, the nearest: its attentions have biases, and its sinusoids are stored."""
     attention, mlp = node.at("encoder.stack.layers[0].attn"), node.at("encoder.stack.layers[0].mlp")
     depth = len(node.encoder.stack.layers)
@@ -86,7 +92,7 @@ def first_transformer(node: Any) -> Reference:
     return Reference(total, "MarianMTModel", "less the biases in its attentions and its stored sinusoids")
 
 
-ADJUSTED: dict[str, Callable[[Any], Reference]] = {"gpt-3": dense, "transformer": first_transformer}
+ADJUSTED: dict[str, Callable[[Any, str | None], Reference]] = {"gpt-3": dense, "transformer": first_transformer}
 """Entries that no published format says as they are."""
 
 

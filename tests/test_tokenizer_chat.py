@@ -78,11 +78,11 @@ def test_chats_equal_the_reference(tmp_path: Path, template: str) -> None:
 def test_hostile_templates_are_refused(tmp_path: Path, template: str, fragment: str) -> None:
     folder = folder_of(tmp_path / "gpt2", "gpt2", chat_template=template)
     ours = load_tokenizer(folder)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(BestiaryError, match="chat template") as caught:
         ours.chat(MESSAGES)
     assert fragment in str(caught.value)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_chats_need_a_template_and_messages(tmp_path: Path) -> None:

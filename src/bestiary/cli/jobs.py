@@ -58,7 +58,7 @@ def _looks_back(model: Any) -> bool:
     if isinstance(model.embed, spec.Targeted):
         return True  # it is asked for the token behind a text
     kinds = spec.Attention | spec.RelativeAttention
-    attentions = (node for _, node in spec.walk(model.stack) if isinstance(node, kinds))
+    attentions = (node for _, node in spec.walk_once(model.stack) if isinstance(node, kinds))
     return any(isinstance(mask, spec.Causal | spec.Prefix) for node in attentions for mask in node.mask)
 
 

@@ -246,18 +246,20 @@ def _check_room(embed: spec.Embedding, prompt: int, room: int) -> None:
 
 
 def _asks_targets(model: Any) -> bool:
-    return any(isinstance(node, spec.TwoStreamAttention | spec.Targeted) for _, node in spec.walk(model))
+    return any(isinstance(node, spec.TwoStreamAttention | spec.Targeted) for _, node in spec.walk_once(model))
 
 
 def _is_causal(model: Any) -> bool:
     stack = model.decoder.stack if isinstance(model, spec.EncoderDecoder) else model.stack
-    masks = [node.mask for _, node in spec.walk(stack) if isinstance(node, spec.Attention | spec.RelativeAttention)]
+    masks = [
+        node.mask for _, node in spec.walk_once(stack) if isinstance(node, spec.Attention | spec.RelativeAttention)
+    ]
     return all(any(isinstance(mask, spec.Causal | spec.Prefix) for mask in own) for own in masks)
 
 
 def _has_prefix(model: Any) -> bool:
     stack = model.decoder.stack if isinstance(model, spec.EncoderDecoder) else model.stack
-    return any(isinstance(node, spec.Prefix) for _, node in spec.walk(stack))
+    return any(isinstance(node, spec.Prefix) for _, node in spec.walk_once(stack))
 
 
 def _config_ids(model: Any, key: str) -> list[int]:

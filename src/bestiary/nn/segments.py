@@ -33,7 +33,7 @@ class SegmentTransformer(Model):
         self.memories = sum(
             isinstance(part, spec.Recurrent) for i in spec.run_order(node.stack) for _, part in spec.walk(own[i])
         )
-        self.two_streams = any(isinstance(op, spec.TwoStreamAttention) for _, op in spec.walk(node.stack))
+        self.two_streams = any(isinstance(op, spec.TwoStreamAttention) for _, op in spec.walk_once(node.stack))
 
     def forward(
         self,
@@ -136,4 +136,4 @@ def reads_segments(node: spec.Transformer) -> bool:
 
 def memory(node: spec.Transformer) -> spec.Recurrence | None:
     """Return what the attentions of a stack remember; ``check`` sees to it that they agree."""
-    return next((op.memory for _, op in spec.walk(node.stack) if isinstance(op, spec.Recurrent)), None)
+    return next((op.memory for _, op in spec.walk_once(node.stack) if isinstance(op, spec.Recurrent)), None)

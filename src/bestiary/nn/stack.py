@@ -125,7 +125,7 @@ class Stack(nn.Module):
         self.order = run_order(node)
         self.layers = nn.ModuleList(Layer(layer, dim) for layer in own_layers(node))
         self.norm = None if node.norm is None else norm(node.norm, dim)
-        heads = next((n.heads for _, n in spec.walk(own_layers(node)) if isinstance(n, spec.Attention)), 1)
+        heads = next((n.heads for _, n in spec.walk_once(own_layers(node)) if isinstance(n, spec.Attention)), 1)
         self.position = None if node.position is None else shared_position(node.position, heads, dim)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:

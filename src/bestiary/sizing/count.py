@@ -83,6 +83,7 @@ from bestiary.spec import (
     branch_names,
     own_layers,
     walk,
+    walk_once,
 )
 
 EMBEDDING = (
@@ -300,7 +301,7 @@ def _stack(node: Stack, width: int, model: Model) -> Parts:
     yield from ((f"layers[*].{part}", number) for part, number in sums.items())
     yield from _inside("norm", node.norm, width, model)
     if node.position is not None:
-        heads = next((part.heads for _, part in walk(own_layers(node)) if isinstance(part, Attention)), 1)
+        heads = next((part.heads for _, part in walk_once(own_layers(node)) if isinstance(part, Attention)), 1)
         yield from _inside("position", node.position, heads, model)
 
 

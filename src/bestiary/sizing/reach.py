@@ -28,7 +28,7 @@ from bestiary.spec import (
     Stack,
     Transformer,
     Window,
-    walk,
+    walk_once,
 )
 
 
@@ -83,7 +83,7 @@ def context_length(spec: Model, context: int | None = None) -> int:
     embed = _reader(spec)
     most = positions(embed)
     if context is None:
-        trained = (node.position.length for _, node in walk(spec) if _has_length(node))
+        trained = (node.position.length for _, node in walk_once(spec) if _has_length(node))
         context = getattr(getattr(embed, "position", None), "length", None) if most is None else most
         context = next(trained, None) if context is None else context
         if context is None:

@@ -7,7 +7,7 @@ from importlib import import_module
 from types import ModuleType
 
 from bestiary.spec.check import check
-from bestiary.spec.edit import children, swap, walk
+from bestiary.spec.edit import children, swap, walk, walk_once
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
     Embedding,
@@ -257,6 +257,7 @@ __all__ = [
     "vocab_size",
     "vocabulary",
     "walk",
+    "walk_once",
     "with_position",
 ]  # fmt: skip
 

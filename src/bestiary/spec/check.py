@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
-from bestiary.spec.edit import children, walk
+from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
     NarrowTokens,
@@ -47,7 +47,7 @@ from bestiary.spec.positions import (
     T5Bias,
 )
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
-from bestiary.spec.stacks import Repeat, Residual, Stack, own_layers, runs
+from bestiary.spec.stacks import Repeat, Stack, own_layers, runs
 
 Checked = TypeVar("Checked", bound=Model)
 
@@ -93,22 +93,9 @@ def _sentence(problem: str, paths: list[str]) -> str:
 
 def problems(spec: Model) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a spec: the path and the problem. A layer that stands many times is checked once."""
-    for path, node in _walk_once(spec, "", set()):
+    for path, node in walk_once(spec):
         for problem in _field_problems(node) or _rule_problems(node, spec):
             yield path, problem
-
-
-def _walk_once(part: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Node]]:
-    """Yield the nodes of a tree as ``walk`` does, each object at its first place only."""
-    if id(part) in seen:
-        return
-    if isinstance(part, Node | tuple):
-        seen.add(id(cast(object, part)))  # the tree keeps every part alive, so no id is used twice
-    if isinstance(part, Node):
-        yield path, part
-    for segment, child in children(part):
-        hidden = isinstance(part, Residual | Normed) and segment == ".op"
-        yield from _walk_once(child, path if hidden else (path + segment).removeprefix("."), seen)
 
 
 def _field_problems(node: Node) -> list[str]:
@@ -210,8 +197,7 @@ def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
 
 def _parts(node: Stack) -> Iterator[Node]:
     """Yield the nodes of a stack's layers, those of a layer that stands many times once."""
-    for layer in {id(layer): layer for layer in own_layers(node)}.values():
-        yield from (part for _, part in walk(layer))
+    yield from (part for _, part in walk_once(own_layers(node)))
 
 
 def _stack(node: Stack, spec: Model) -> Iterator[str]:
@@ -237,7 +223,7 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
 
 
 def _alone(node: Parallel | Normed) -> Iterator[str]:
-    if any(isinstance(op, Recurrent) and op.memory is not None for _, op in walk(node)):
+    if any(isinstance(op, Recurrent) and op.memory is not None for _, op in walk_once(node)):
         yield "an attention with a memory stands alone in its branch, which puts the memory before its input"
 
 
@@ -253,7 +239,7 @@ def _experts(node: Experts, spec: Model) -> Iterator[str]:
 
 
 def _has(node: Stack, kind: type[Node]) -> bool:
-    return any(isinstance(part, kind) for _, part in walk(node.layers))
+    return any(isinstance(part, kind) for _, part in walk_once(node.layers))
 
 
 def _parallel(node: Parallel, spec: Model) -> Iterator[str]:

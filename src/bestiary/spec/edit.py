@@ -54,6 +54,23 @@ def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from walk(child, path if hidden else (path + segment).removeprefix("."))
 
 
+def walk_once(node: Any) -> Iterator[tuple[str, Any]]:
+    """Yield nodes as ``walk`` does, each object at its first place only: equal layers are mostly one object."""
+    yield from _walk_once(node, "", set())
+
+
+def _walk_once(node: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    if id(node) in seen:
+        return
+    if isinstance(node, Node | tuple):
+        seen.add(id(cast(object, node)))  # the tree keeps every part alive, so no id is used twice
+    if isinstance(node, Node):
+        yield path, node
+    for segment, child in children(node):
+        hidden = isinstance(node, Residual | Normed) and segment == ".op"
+        yield from _walk_once(child, path if hidden else (path + segment).removeprefix("."), seen)
+
+
 def get(spec: Node, path: str) -> Any:
     """Return what a path names; with a wildcard, the tuple of all that it names."""
     found: list[Any] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bestiary.spec.check import check
-from bestiary.spec.edit import swap, walk
+from bestiary.spec.edit import swap, walk_once
 from bestiary.spec.embeddings import AdaptiveTokens, NarrowTokens, Patches, Tokens
 from bestiary.spec.experts import Experts, TopK
 from bestiary.spec.heads import AdaptiveLMHead
@@ -57,7 +57,7 @@ def resize(
     grouped key-value heads, MLP and embedding widths scale with ``dim`` (and ``heads``). Raises ``BestiaryError`` with
     the path when the sizes do not go together.
     """
-    lengths = (node.length for _, node in walk(spec) if isinstance(node, Learned | LearnedAfterPadding))
+    lengths = (node.length for _, node in walk_once(spec) if isinstance(node, Learned | LearnedAfterPadding))
     old_length = next(lengths, None)
     stretch = length / old_length if length and old_length else 1.0
     sizes = _Sizes(dim or spec.dim, depth, heads, hidden, vocab, length, stretch)
@@ -82,12 +82,12 @@ def tiny(spec: Spec) -> Spec:
     It is 64 wide, as deep as its pattern of layers needs (2 at least), with 4 heads, at most 512 tokens of vocabulary
     and 128 positions, 4 experts, and images of 4 x 4 patches.
     """
-    table = [node for _, node in walk(spec) if isinstance(node, Tokens | NarrowTokens | AdaptiveTokens)]
+    table = [node for _, node in walk_once(spec) if isinstance(node, Tokens | NarrowTokens | AdaptiveTokens)]
     few = swap(swap(spec, Experts, _few_experts), Patches, lambda node: node.replace(image=32, patch=8))
     small: Any = resize(
         few,
         dim=64,
-        depth=max(2, *(sum(map(len, _pattern(node))) for _, node in walk(spec) if isinstance(node, Stack))),
+        depth=max(2, *(sum(map(len, _pattern(node))) for _, node in walk_once(spec) if isinstance(node, Stack))),
         heads=4,
         vocab=min([512, *(node.vocab for node in table)]),
         length=128,

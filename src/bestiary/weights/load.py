@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants, skeleton
-from bestiary.spec import AdaptiveLMHead, Experts, LMHead, Stack, check, own_layers, walk
+from bestiary.sizing.layers import owned
+from bestiary.spec import AdaptiveLMHead, Experts, LMHead, Stack, check, walk, walk_once
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.dialects import gguf
 from bestiary.weights.folder import CheckpointFolder, open_folder
@@ -184,9 +186,13 @@ def _patterns(name: str) -> list[re.Pattern[str]]:
 def _check_depth(tensors: TensorFiles, meaning: Meaning, where: Path) -> None:
     """Refuse a depth, or experts, that the files cannot fill before so many modules are built or names written out."""
     spec = meaning.spec
-    described = {"layers": sum(len(own_layers(node)) for _, node in walk(spec) if isinstance(node, Stack))}
+    layers = Counter[Any]()
+    for _, node in walk_once(spec):
+        layers.update(owned(node) if isinstance(node, Stack) else {})
+    described = {"layers": layers.total()}
     if "{e}" in meaning.dialect.keys(spec):
-        described["experts"] = sum(node.experts for _, node in walk(spec) if isinstance(node, Experts))
+        experts = {layer: sum(op.experts for _, op in walk(layer) if isinstance(op, Experts)) for layer in layers}
+        described["experts"] = sum(times * experts[layer] for layer, times in layers.items())
     for what, number in described.items():
         if number > len(tensors):
             raise BestiaryError(

@@ -81,7 +81,7 @@ def _as_row(tensor: Tensor, node: Any) -> Tensor:
 
 def _first_attention(node: Any) -> Any:
     kinds = spec.Attention | spec.DisentangledAttention
-    return next(part for _, part in spec.walk(node) if isinstance(part, kinds))
+    return next(part for _, part in spec.walk_once(node) if isinstance(part, kinds))
 
 
 def _attention(node: Any) -> tuple[int, int]:
@@ -94,7 +94,7 @@ def _heads_flat(tensor: Tensor, node: Any) -> Tensor:
 
 
 def _heads_apart(tensor: Tensor, node: Any) -> Tensor:
-    found = next(part for _, part in spec.walk(node) if isinstance(part, spec.Recurrent))
+    found = next(part for _, part in spec.walk_once(node) if isinstance(part, spec.Recurrent))
     return tensor.unflatten(1, (found.heads, -1))
 
 

@@ -59,7 +59,9 @@ def spell(spec: Model, prefer: str | None = None) -> tuple[Dialect, str, dict[st
             if made.with_heads(spec.heads) == spec and class_name:  # type: ignore[attr-defined]
                 said = tables.write(dialect.config, dialect.derived, arguments | {"architecture": architecture})
                 said |= {key: spec.at(path) for key, path in dialect.told.items() if _names(spec, path)}
-                return dialect, class_name, {"model_type": dialect.kind, "architectures": [class_name], **said}
+                config = {"model_type": dialect.kind, "architectures": [class_name], **said}
+                if _reads_back(dialect, config):
+                    return dialect, class_name, config
             misses.append((dialect, made))
     alike = [miss for miss in misses if type(miss[1]) is type(spec)]
     nearest_miss = f": {_miss(*alike[0], spec)}" if alike else ""
@@ -74,6 +76,15 @@ def _readings(dialect: Dialect, spec: Model) -> Iterator[tuple[str, Model, dict[
             yield architecture, make(architecture, **arguments), arguments
         except (AttributeError, BestiaryError, IndexError, KeyError, TypeError, ValueError):
             continue  # the sizes of this family cannot even be read off the spec
+
+
+def _reads_back(dialect: Dialect, config: Mapping[str, Any]) -> bool:
+    """Tell whether a family reads what was written in its name: no segment types are none of a family that has some."""
+    try:
+        tables.read(dialect.config, dialect.derived, config, "")
+    except BestiaryError:
+        return False
+    return True
 
 
 def _miss(dialect: Dialect, made: Any, spec: Any) -> str:
