@@ -31,7 +31,7 @@ def names() -> list[str]:
 
 
 def counted(name: str) -> Reference | None:
-    """Return what the reference counts for one size, or ``None`` where no published format says its architecture."""
+    """Return what the reference counts for one size, or ``None`` where no format or no library of today has it."""
     slug, _, size = name.partition(":")
     try:
         return ADJUSTED.get(slug, spelled)(spec_of(name), _format(slug, size))
@@ -65,6 +65,8 @@ def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -
         _, class_name, config = spell(node, prefer)
     except BestiaryError as error:
         raise Unsayable from error
+    if not hasattr(transformers, class_name):
+        raise Unsayable  # Transformer-XL left the library with its fifth version
     labels = [head.labels for head in node.heads.values() if isinstance(head, spec.Classifier)]
     total = sum(size for _, size in built(config | ({"num_labels": labels[0]} if labels else {}), class_name))
     if node.heads.get("lm") == spec.LMHead(tied=False) and isinstance(node, spec.EncoderDecoder):
