@@ -9,7 +9,9 @@ import pytest
 from command_line import Done, bestiary
 
 from bestiary import api
-from bestiary.catalog.find import list_models
+from bestiary.architectures import ARCHITECTURES
+from bestiary.catalog.find import entry, list_models
+from bestiary.catalog.resolve import function_of
 from bestiary.cli.twin import byte_tokenizer
 from bestiary.errors import BestiaryError
 
@@ -30,18 +32,39 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-TEXTS = {"fill-mask": ["a [MASK]"], "generate": ["Once"], "embed": ["a cat", "a dog", "the sea"], "classify": []}
+TEXTS = {
+    "fill-mask": ["a [MASK]"],
+    "generate": ["Once"],
+    "embed": ["a cat", "a dog", "the sea"],
+    "tell-replaced": ["a cat"],
+    "classify": [],
+}
 KEYS = {
     "fill-mask": {"text", "mask", "token", "probability"},
     "generate": {"prompt", "text"},
     "embed": {"text", "to", "similarity"},
+    "tell-replaced": {"text", "token", "replaced"},
     "classify": {"input", "label", "probability"},
 }
-MASKED = ("bert", "roberta", "albert", "distilbert", "e5")
 
 
 def job_of(slug: str) -> str:
-    return "embed" if slug in MASKED else "classify" if slug == "vit" else "generate"
+    """Return what the twin of an entry does when it is given plain texts."""
+    facts = entry(slug).facts
+    if "replaced-token-detection" in facts.objectives.value:
+        return "tell-replaced"
+    if facts.form.value == "encoder":
+        return "classify" if "image" in facts.modality.value else "embed"
+    return "generate"
+
+
+def fills_masks(slug: str) -> bool:
+    found = entry(slug)
+    function = ARCHITECTURES[function_of(found, "tiny")]
+    return "masked-lm" in function.others
+
+
+MASKED = [slug for slug in list_models() if fills_masks(slug)]
 
 
 @pytest.mark.parametrize(

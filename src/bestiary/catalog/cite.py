@@ -14,7 +14,12 @@ from bestiary.catalog.schema import Entry, sourced
 
 
 def paper(entry: Entry, sources: Mapping[str, Source]) -> Source:
-    """Return the source to cite for a model: the paper that most of its facts rest on, else that of its first date."""
+    """Return the source to cite for a model: the one it names, else the paper that most of its facts rest on.
+
+    Where there is no paper, it is the source of the first date.
+    """
+    if entry.cite:
+        return sources[entry.cite]
     papers = Counter(fact.source for _, fact in sourced(entry.facts) if sources[fact.source].is_paper)
     return sources[max(papers, key=papers.__getitem__, default=entry.facts.published.source)]
 

@@ -27,6 +27,7 @@ def lint(strict: bool = False, folder: Path = HOME) -> list[Finding]:
 
 def _unused_sources(reading: Reading) -> Iterator[Finding]:
     used = {record.source for entry in reading.entries.values() for _, record in sourced(entry)}
+    used |= {entry.cite for entry in reading.entries.values() if entry.cite}
     for key, source in reading.sources.items():
         if key not in used:
             yield Finding("sources.bib", source.line, f"no entry cites '{key}'; cite it or delete the record")

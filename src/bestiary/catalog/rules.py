@@ -46,6 +46,7 @@ def within(entry: Entry, known: Known) -> Iterator[Problem]:
     yield from _words(entry, known.vocabulary)
     yield from _licenses(entry, known.vocabulary)
     yield from _sources(entry, known.sources)
+    yield from _cited(entry, known.sources)
     yield from _parents(entry, known.slugs)
     yield from _sizes(entry)
     yield from _uses_of_sizes(entry)
@@ -106,6 +107,12 @@ def _sources(entry: Entry, sources: Collection[str]) -> Iterator[Problem]:
         if record.source not in sources:
             remedy = nearest(record.source, sources) or "; add its record"
             yield Problem((*path, "from"), f"{dotted(path)} cites '{record.source}', not in sources.bib{remedy}")
+
+
+def _cited(entry: Entry, sources: Collection[str]) -> Iterator[Problem]:
+    if entry.cite and entry.cite not in sources:
+        remedy = nearest(entry.cite, sources) or "; add its record"
+        yield Problem(("cite",), f"cite is '{entry.cite}', not in sources.bib{remedy}")
 
 
 def _parents(entry: Entry, slugs: Collection[str]) -> Iterator[Problem]:

@@ -156,6 +156,8 @@ class Entry(Record, frozen=True, kw_only=True):
     summary: Text
     kind: Kind = "model"
     """A ``framework`` trains or serves models and is none itself; it is here because catalogs list it among them."""
+    cite: Text | None = None
+    """The key in ``sources.bib`` of the model's own paper, where its facts rest on other sources than that."""
     facts: Facts
     parents: dict[str, Parent] = {}
     architecture: Architecture
