@@ -276,7 +276,8 @@ def _adaptive_lm_head(node: AdaptiveLMHead, width: int, model: Model) -> Parts:
     yield "tables", 0 if node.tied else sum([one.weights for one in tables])
     yield "biases", sum([one.outputs for one in tables])
     yield "clusters", linear["clusters"].parameters if linear else 0
-    yield "projections", sum([linear[f"projections.{band}"].parameters for band in node.own])
+    own = [f"projections.{band}" for band in node.own]
+    yield "projections", sum([linear[name].parameters for name in own if name in linear])  # a half-made edit lacks some
 
 
 def _classifier(node: Classifier | Spans, width: int, model: Model) -> Parts:
