@@ -52,6 +52,12 @@ def test_the_lists_that_come_with_the_catalog() -> None:
     assert missing.read_list(missing.lists()["transformers"]) == registry()
 
 
+@pytest.mark.parametrize("name", ["paper", "figures", "since"])
+def test_nothing_of_these_is_missing_without_a_word(name: str) -> None:
+    rows = missing.compare(missing.read_list(missing.lists()[name]))
+    assert [row.name for row in rows if row.state == "missing"] == []
+
+
 def test_a_disposition_is_of_something_that_has_no_entry() -> None:
     held = {row.name for row in missing.compare(missing.dispositions()) if row.state == "held"}
     assert held == set()
