@@ -60,6 +60,7 @@ PUBLISHED = [
     (make("roberta", **(BERT | {"vocab": 50265})), 124_645_632),
     (make("albert", dim=4096, depth=12, heads=64, hidden=16384, vocab=30000), 222_595_584),
     (make("megatron_bert", dim=1024, depth=24, heads=16, hidden=4096, vocab=29056), 333_640_704),
+    (make("ernie_thu", **BERT), 114_050_244),  # stated as "about 114M" (Zhang et al. 2019, section 4.1)
     (make("deberta", **(BERT | {"vocab": 50265})), 138_601_728),
     (make("deberta_v2", **(BERT | {"vocab": 128100})), 183_831_552),
     (gpt2(768, 12, 12), 124_439_808),
@@ -172,6 +173,9 @@ BUILT: dict[str, Model] = {
     "megatron_bert": with_task(make("megatron_bert", **SMALL), "megatron_bert", "pretraining"),
     "xlm_roberta_xl": make("xlm_roberta_xl", **SMALL),
     "ernie": make("ernie", **SMALL, tasks=5),
+    **{f"ernie_thu for {task}": with_task(make("ernie_thu", **SMALL, entity_width=6, entity_heads=2), "ernie_thu", task)
+       for task in ("base", "pretraining")},
+    "ernie_thu, fused throughout": make("ernie_thu", **SMALL, fused_depth=3),
     "electra": with_task(make("electra", **SMALL, width=4), "electra", "replaced-token-detection"),
     "electra_generator": make("electra_generator", dim=32, depth=2, heads=8, hidden=48, vocab=50, divisor=2),
     **{f"longformer for {task}": with_task(make("longformer", **SMALL, window=4), "longformer", task) for task in (

@@ -27,6 +27,8 @@ from bestiary.spec import (
     CrossAttention,
     DisentangledAttention,
     DistanceTable,
+    EntityScores,
+    Fusion,
     InputConvolution,
     LayerNorm,
     Learned,
@@ -37,6 +39,7 @@ from bestiary.spec import (
     Parallel,
     Patches,
     Prefix,
+    RelativeAttention,
     Repeat,
     RescaleNorm,
     Residual,
@@ -45,6 +48,7 @@ from bestiary.spec import (
     RoundedLayerNorm,
     RoundedRotary,
     SharedTokens,
+    SideAttention,
     Sinusoidal,
     SinusoidalAfterPadding,
     Stack,
@@ -52,11 +56,13 @@ from bestiary.spec import (
     Tokens,
     Top2,
     TopK,
+    Transform,
     Transformer,
     Window,
     WindowedAttention,
     YarnScaling,
     ZeroCenteredNorm,
+    ZeroMemory,
     check,
     flat,
     from_json,
@@ -293,6 +299,42 @@ def test_nonsense_is_refused_with_the_path(path: str) -> None:
         build(spec.at(path, value))
 
 
+FUSION, FUSED = Fusion(40, 100, LayerNorm()), SPECS["ernie_thu"]
+UNFUSED: list[tuple[Any, ...]] = [
+    (FUSED, "stack.layers[1].fusion.width", 96, "stack.layers[1].fusion: one stream", "the same width, not [96, 100]"),
+    (
+        FUSED,
+        "stack.layers[2].fusion.attention.heads",
+        3,
+        "stack.layers[2].fusion.attention: 3 heads do not divide",
+        "width 100",
+    ),
+    (FUSED, "stack.layers[2].fusion.attention.heads", 0, "stack.layers[2].fusion.attention: heads is 0"),
+    (FUSED, "stack.layers[2].fusion.width", 0, "stack.layers[2].fusion: width is 0"),
+    (FUSED, "stack.layers[2].attn.mask", (Causal(),), "stack.layers[1].fusion: a second stream is read whole"),
+    (FUSED, "stack.layers[0].attn", RelativeAttention(4, memory=ZeroMemory(5)), "a second stream remembers nothing"),
+    (
+        T5,
+        "decoder.stack.layers[0].mlp",
+        FUSION,
+        "decoder.stack.layers[0].fusion: a second stream stands beside the tokens",
+    ),
+    (FUSED, "embed", NarrowTokens(61, 8), "stack.layers[1].fusion: a second stream stands beside the tokens"),
+    (
+        BERT,
+        "heads.entities",
+        EntityScores(Transform()),
+        "heads.entities: scores of entities need a Fusion in the stack",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "path", "value", "fragments"), [(*case[:3], case[3:]) for case in UNFUSED])
+def test_what_cannot_be_fused_is_refused(spec: Any, path: str, value: Any, fragments: tuple[str, ...]) -> None:
+    with refused(*fragments):
+        build(spec.at(path, value))
+
+
 def test_vectors_of_distances_need_disentangled_attentions() -> None:
     with refused("stack: vectors of distances are for disentangled attentions only"):
         build(BERT.at("stack.position", DistanceTable(4)))
@@ -430,6 +472,7 @@ def test_the_flat_view_names_every_part(name: str) -> None:
     words |= {BlockSparse: "blocks of 64: first, last, 3 around, 3 random"}
     words |= {WindowedAttention: "keys at most 256 away, and global ones"}
     words |= {DisentangledAttention: "dk = distance", InputConvolution: "conv(entered)", Blank: "padding"}
+    words |= {Fusion: "e = e * entity_mask", SideAttention: "e @ Uq"}
     words |= {Window: "keys less than ", Patches: "patches(pixel_values)"}
     for kind, word in words.items():
         assert (word in code) == (kind in kinds), kind

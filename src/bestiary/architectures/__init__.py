@@ -16,6 +16,7 @@ from bestiary.architectures import (
     deberta,
     electra,
     ernie,
+    ernie_thu,
     experts,
     glm,
     gpt,
@@ -101,6 +102,7 @@ _DEBERTA: dict[str, Task] = {
     "sequence-classification": deberta.classify_first,
     **_ENCODER,
 }
+_ERNIE_THU: dict[str, Task] = {**_BERT, "masked-lm": ernie_thu.masked_lm, "pretraining": ernie_thu.pretraining}
 _ALBERT = {task: heads for task, heads in _BERT.items() if task != "next-sentence"}
 _DECODER: dict[str, Task] = {"base": heads.no_head, "sequence-classification": gpt.classify_last}
 _XLNET: dict[str, Task] = {
@@ -134,6 +136,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "megatron_bert": Architecture(megatron.megatron_bert, "base", _BERT),
     "xlm_roberta_xl": Architecture(megatron.xlm_roberta_xl, "base", _ROBERTA),
     "ernie": Architecture(ernie.ernie, "base", _BERT),
+    "ernie_thu": Architecture(ernie_thu.ernie_thu, "base", _ERNIE_THU),
     "deberta": Architecture(deberta.deberta, "base", _DEBERTA),
     "deberta_v2": Architecture(deberta.deberta_v2, "base", _DEBERTA),
     "electra": Architecture(electra.electra, "base", _ELECTRA),

@@ -70,6 +70,16 @@ class Context:
     bands: Any = None
     """The embedding of tokens in bands, which a head over bands reads."""
 
+    side: Tensor | None = None
+    """The second stream of vectors beside those of tokens, ``[B, T, width]``; each fusion puts its own in their place.
+    """
+
+    aligned: Tensor | None = None
+    """Which tokens the second stream holds something for, ``[B, T]`` bool."""
+
+    candidates: Tensor | None = None
+    """The vectors of entities that tokens are scored for, ``[C, width]``."""
+
     pooled: Tensor | None = None
     """The pooler's output, ``[B, dim]``, for the heads after it."""
 

@@ -193,6 +193,22 @@ class SpansAfterQuestion(Prepares):
         output.start_logits, output.end_logits = scores.unbind(-1)
 
 
+class EntityScores(nn.Module):
+    """For each token, a score for each entity that the input lists."""
+
+    def __init__(self, node: spec.EntityScores, model: spec.Model) -> None:
+        super().__init__()
+        width = spec.side_width(model)
+        assert width is not None
+        self.transform = Transform(node.transform, model.dim, width)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``entity_states``, ``[B, T, width]``, and, where candidates are listed, ``entity_logits``."""
+        output.entity_states = states = self.transform(x)
+        if context.candidates is not None:
+            output.entity_logits = states @ context.candidates.T
+
+
 class ReplacedTokens(nn.Module):
     """For each token, whether another model put it there."""
 
@@ -260,6 +276,7 @@ HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.Classifier: Classifier,
     spec.SentencePair: SentencePair,
     spec.Spans: Spans,
+    spec.EntityScores: EntityScores,
     spec.ReplacedTokens: ReplacedTokens,
     spec.SpansAfterQuestion: SpansAfterQuestion,
 }

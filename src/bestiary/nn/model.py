@@ -292,6 +292,9 @@ def model(node: spec.Model) -> Model:
     if isinstance(node, spec.EncoderDecoder):
         return EncoderDecoder(node)
     assert isinstance(node, spec.Transformer)
+    from bestiary.nn.entities import EntityTransformer
     from bestiary.nn.segments import SegmentTransformer, reads_segments
 
+    if spec.side_width(node) is not None:
+        return EntityTransformer(node)
     return SegmentTransformer(node) if reads_segments(node) else EMBEDDED[type(node.embed)](node)

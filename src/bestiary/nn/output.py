@@ -29,6 +29,12 @@ class Output:
     """``[B, T]``."""
     encoder_last_hidden_state: Tensor | None = None
     """``[B, S, dim]``."""
+    entity_last_hidden_state: Tensor | None = None
+    """``[B, T, width]``: the second stream, made of the token alone where no entity is aligned with it."""
+    entity_states: Tensor | None = None
+    """``[B, T, width]``: what each token is compared with entities by."""
+    entity_logits: Tensor | None = None
+    """``[B, T, C]``: the score of each of C entities that the input lists."""
     mems: Sequence[Tensor] | None = None
     """What each layer remembers for the next segment, ``[M, B, dim]`` each."""
     router_logits: tuple[Tensor, ...] | None = None

@@ -15,6 +15,7 @@ from bestiary.nn.context import Context
 from bestiary.nn.convolution import Blank, InputConvolution
 from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
+from bestiary.nn.fusion import Fusion
 from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
 from bestiary.nn.qk_norm import QKNormAttention
@@ -64,6 +65,7 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.Blank: Blank,
     spec.MLP: MLP,
     spec.GLU: GLU,
+    spec.Fusion: Fusion,
     spec.Experts: Experts,
     spec.Normed: Normed,
     spec.Parallel: Parallel,

@@ -25,8 +25,10 @@ from bestiary.spec import (
     DisentangledAttention,
     DistanceTable,
     EncoderDecoder,
+    EntityScores,
     Experts,
     FirstGlobal,
+    Fusion,
     HeadNorm,
     InputConvolution,
     JointNorm,
@@ -206,6 +208,12 @@ def _idle(spec: Model) -> int:
     )
 
 
+def _fusion(node: Fusion, width: int, model: Model) -> Parts:
+    yield from _linear(node, width, model)
+    yield from _inside("attention_norm", node.norm if node.attention else None, node.width, model)
+    yield from _inside("side_norm", node.norm, node.width, model)
+
+
 def _distances(node: DistanceTable | BucketTable, width: int, model: Model) -> Parts:
     yield "", node.rows * model.dim
     yield from _inside("norm", node.norm, model.dim, model)
@@ -283,6 +291,11 @@ def _adaptive_lm_head(node: AdaptiveLMHead, width: int, model: Model) -> Parts:
 def _classifier(node: Classifier | Spans, width: int, model: Model) -> Parts:
     yield from _head(node, width, model)
     yield from _transform_norm(node.transform, width, model)
+
+
+def _entity_scores(node: EntityScores, width: int, model: Model) -> Parts:
+    yield from _head(node, width, model)
+    yield from _transform_norm(node.transform, maps(node, model)["transform.dense"].outputs, model)
 
 
 def _spans_after_question(node: SpansAfterQuestion, width: int, model: Model) -> Parts:
@@ -364,6 +377,7 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     BucketTable: _distances,
     MLP: _linear,
     GLU: _linear,
+    Fusion: _fusion,
     Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
@@ -394,6 +408,7 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     AdaptiveLMHead: _adaptive_lm_head,
     Classifier: _classifier,
     SentencePair: _head,
+    EntityScores: _entity_scores,
     Spans: _classifier,
     SpansAfterQuestion: _spans_after_question,
     ReplacedTokens: _head,

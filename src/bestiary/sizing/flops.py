@@ -31,8 +31,10 @@ from bestiary.spec import (
     DisentangledAttention,
     DistanceTable,
     EncoderDecoder,
+    EntityScores,
     Experts,
     FirstGlobal,
+    Fusion,
     InputConvolution,
     LMHead,
     Model,
@@ -203,6 +205,11 @@ def _experts(node: Experts, run: _Pass) -> int:
     return _each(node, run) + node.router.chosen * _cost(node.expert, run)
 
 
+def _fusion(node: Fusion, run: _Pass) -> int:
+    """Every place asks every place of the second stream, aligned or not, as the module computes it."""
+    return _each(node, run) + (4 * node.width * pairs((), run.tokens) if node.attention else 0)
+
+
 def _disentangled(node: DisentangledAttention, run: _Pass) -> int:
     dim, tokens = run.model.dim, run.tokens
     terms = (node.to_position is not None) + (node.from_position is not None)
@@ -256,6 +263,7 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     Blank: _each,
     MLP: _each,
     GLU: _each,
+    Fusion: _fusion,
     Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
@@ -267,6 +275,7 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     AdaptiveLMHead: _each,
     Classifier: _classifier,
     SentencePair: _once,
+    EntityScores: _each,
     Spans: _each,
     ReplacedTokens: _each,
     SpansAfterQuestion: _each,

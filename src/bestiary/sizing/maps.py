@@ -15,8 +15,10 @@ from bestiary.spec import (
     Classifier,
     CrossAttention,
     DisentangledAttention,
+    EntityScores,
     Experts,
     FirstGlobal,
+    Fusion,
     InputConvolution,
     LMHead,
     Model,
@@ -42,6 +44,7 @@ from bestiary.spec import (
     TwoStreamAttention,
     WindowedAttention,
     band_sizes,
+    side_width,
     vocabulary,
 )
 
@@ -115,6 +118,17 @@ def _glu(node: GLU, model: Model) -> Maps:
     return {"gate": up, "up": up, "down": Linear(node.hidden, model.dim, node.bias)}
 
 
+def _fusion(node: Fusion, model: Model) -> Maps:
+    within = Linear(node.width, node.width)
+    return {
+        **({f"attention.{name}": within for name in "qkvo"} if node.attention else {}),
+        "up": Linear(model.dim, node.hidden),
+        "up_side": Linear(node.width, node.hidden),
+        "down": Linear(node.hidden, model.dim),
+        "down_side": Linear(node.hidden, node.width),
+    }
+
+
 def _tokens(node: Tokens, model: Model) -> Maps:
     return {"project": Linear(node.width, model.dim)} if node.width else {}
 
@@ -155,6 +169,11 @@ def _transform(node: Classifier | Spans, model: Model) -> Maps:
     return {"transform.dense": Linear(model.dim, model.dim, node.transform.bias)} if node.transform else {}
 
 
+def _entity_scores(node: EntityScores, model: Model) -> Maps:
+    """The map to the entities' width; how many entities are scored is the input's to say: counted as none."""
+    return {"transform.dense": Linear(model.dim, side_width(model) or model.dim, node.transform.bias)}
+
+
 def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
     up, down = Linear(model.dim, node.hidden), Linear(node.hidden, model.dim)
     return {"up": up, "down": down, "output": Linear(model.dim, 2)}
@@ -172,6 +191,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Blank: lambda node, model: {},
     MLP: _mlp,
     GLU: _glu,
+    Fusion: _fusion,
     Experts: lambda node, model: {"router": Linear(model.dim, node.experts, node.router.bias)},
     Tokens: _tokens,
     TaskTokens: _tokens,
@@ -193,6 +213,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Classifier: _classifier,
     SentencePair: lambda node, model: {"output": Linear(model.dim, 2)},
     ReplacedTokens: lambda node, model: {"dense": Linear(model.dim, model.dim), "output": Linear(model.dim, 1)},
+    EntityScores: _entity_scores,
     Spans: lambda node, model: {**_transform(node, model), "output": Linear(model.dim, 2)},
     SpansAfterQuestion: _spans_after_question,
 }

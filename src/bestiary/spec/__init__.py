@@ -28,9 +28,11 @@ from bestiary.spec.experts import (
     TopK,
 )
 from bestiary.spec.flat import flat
+from bestiary.spec.fusion import Fusion, SideAttention, side_width
 from bestiary.spec.heads import (
     AdaptiveLMHead,
     Classifier,
+    EntityScores,
     FirstGlobal,
     Head,
     LMHead,
@@ -159,8 +161,10 @@ __all__ = [
     "Embedding",
     "EmbeddingPosition",
     "EncoderDecoder",
+    "EntityScores",
     "Experts",
     "FirstGlobal",
+    "Fusion",
     "Head",
     "HeadNorm",
     "InputConvolution",
@@ -216,6 +220,7 @@ __all__ = [
     "SentencePair",
     "SharedTokens",
     "ShiftedRMSNorm",
+    "SideAttention",
     "SineDistances",
     "Sinusoidal",
     "SinusoidalAfterPadding",
@@ -250,6 +255,7 @@ __all__ = [
     "own_layers",
     "resize",
     "run_order",
+    "side_width",
     "swap",
     "tiny",
     "to_json",

@@ -22,8 +22,9 @@ from bestiary.spec.embeddings import (
 )
 from bestiary.spec.experts import Experts
 from bestiary.spec.fields import hints, misfit
-from bestiary.spec.heads import AdaptiveLMHead, Classifier, LMHead, Pooler, SentencePair
-from bestiary.spec.masks import BlockSparse
+from bestiary.spec.fusion import Fusion, SideAttention, fusions, side_width
+from bestiary.spec.heads import AdaptiveLMHead, Classifier, EntityScores, LMHead, Pooler, SentencePair
+from bestiary.spec.masks import BlockSparse, Causal, Prefix
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, as_heads_see, vocabulary
 from bestiary.spec.node import Node
 from bestiary.spec.ops import (
@@ -176,6 +177,30 @@ def _input_convolution(node: InputConvolution, spec: Model) -> Iterator[str]:
         yield f"kernel is {node.kernel}, which must be odd, so that a token is its middle"
     if spec.dim % node.groups:
         yield f"{node.groups} groups do not divide dim {spec.dim}"
+
+
+def _fusion(node: Fusion, spec: Model) -> Iterator[str]:
+    if not isinstance(spec, Transformer) or not isinstance(spec.embed, Tokens):
+        yield "a second stream stands beside the tokens of one tower: embed Tokens in a Transformer"
+        return
+    widths = {part.width for part in fusions(spec)}
+    if len(widths) > 1:
+        yield f"one stream runs through all fusions, so they must have the same width, not {sorted(widths, key=str)}"
+    if any(part.memory is not None for _, part in walk_once(spec) if isinstance(part, Recurrent)):
+        yield "a second stream remembers nothing of earlier segments; leave memories out"
+    if any(isinstance(part, Causal | Prefix) for _, part in walk_once(spec)):
+        yield "a second stream is read whole, so no attention beside it can hide what comes after"
+
+
+def _side_attention(node: SideAttention, spec: Model) -> Iterator[str]:
+    width = side_width(spec)
+    if isinstance(width, int) and width % node.heads:
+        yield f"{node.heads} heads do not divide the second stream's width {width}"
+
+
+def _entity_scores(node: EntityScores, spec: Model) -> Iterator[str]:
+    if not fusions(spec):
+        yield "scores of entities need a Fusion in the stack, which says how wide an entity's vector is"
 
 
 def _bucket_table(node: BucketTable, spec: Model) -> Iterator[str]:
@@ -365,6 +390,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     WindowedAttention: _windowed_attention,
     DisentangledAttention: _disentangled,
     InputConvolution: _input_convolution,
+    Fusion: _fusion,
+    SideAttention: _side_attention,
     T5Bias: _t5_bias,
     BucketTable: _bucket_table,
     Stack: _stack,
@@ -387,6 +414,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     AdaptiveLMHead: _adaptive_lm_head,
     Classifier: _classifier,
     SentencePair: _needs_pooler,
+    EntityScores: _entity_scores,
 }
 
 

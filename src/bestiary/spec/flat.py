@@ -24,9 +24,11 @@ from bestiary.spec.experts import (
     Top2,
 )
 from bestiary.spec.fold import fold
+from bestiary.spec.fusion import Fusion, side_width
 from bestiary.spec.heads import (
     AdaptiveLMHead,
     Classifier,
+    EntityScores,
     FirstGlobal,
     Head,
     LMHead,
@@ -99,8 +101,11 @@ def flat(spec: Transformer | EncoderDecoder) -> str:
         lines += [("", ""), *_tower(spec.decoder.embed, spec.decoder.stack, spec, "decoder_input_ids", "T")]
         header = "def forward(input_ids, decoder_input_ids):"
     else:
-        header = "def forward(pixel_values):" if isinstance(spec.embed, Patches) else "def forward(input_ids):"
-        lines = list(_tower(spec.embed, spec.stack, spec, "input_ids", "T"))
+        width = side_width(spec)
+        given = "pixel_values" if isinstance(spec.embed, Patches) else "input_ids"
+        header = f"def forward({given}):" if width is None else f"def forward({given}, entity_embeds, entity_mask):"
+        lines = [] if width is None else [("e = entity_embeds", f"[B, T, {width}], zeros where none is given")]
+        lines += _tower(spec.embed, spec.stack, spec, "input_ids", "T")
         if isinstance(spec.embed, NarrowTokens):
             lines.append(("x = x @ Wnarrow", f"{spec.dim} -> {spec.embed.width}"))
     for name, head in spec.heads.items():
@@ -268,6 +273,19 @@ def _glu(op: GLU, x: str, dim: int) -> Work:
     return "m @ Wdown"
 
 
+def _fusion(op: Fusion, x: str, dim: int) -> Work:
+    norm = _norm(op.norm)
+    if op.attention is not None:
+        head_dim = op.width // op.attention.heads
+        yield "q, k, v = e @ Uq + cq, e @ Uk + ck, e @ Uv + cv", f"{op.attention.heads} heads of {head_dim}"
+        yield f"a = softmax(q @ k.T * {head_dim**-0.5:.4g}) @ v", "every place sees the aligned ones"
+        yield f"e = {norm}(e + a @ Uo + co)", ""
+    yield "e = e * entity_mask", "zero where no entity is aligned"
+    yield f"m = {op.activation}({x} @ W1 + b1 + e @ U1 + c1)", f"{dim} and {op.width} -> {op.hidden}"
+    yield f"e = {norm}(e + m @ U2 + c2)", ""
+    return "m @ W2 + b2"
+
+
 def _normed(op: Normed, x: str, dim: int) -> Work:
     yield f"n = {_norm(op.norm)}({x})", ""
     return (yield from _op(op.op, "n", dim))
@@ -382,6 +400,7 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     Blank: _blank,
     MLP: _mlp,
     GLU: _glu,
+    Fusion: _fusion,
     Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
@@ -430,10 +449,14 @@ def _head(name: str, head: Head, spec: Any) -> Iterator[Line]:
     elif isinstance(head, ReplacedTokens):
         yield f"h = {head.activation}(x @ W + b)", ""
         yield "logits = h @ w + b", f"head {name}: [B, T]"
-    elif isinstance(head, FirstGlobal):
-        yield "# the first token is global unless the input says which are", f"head {name}"
-    elif isinstance(head, QuestionGlobal):
-        yield f"# tokens before the first {head.separator} are global unless the input says which are", f"head {name}"
+    elif isinstance(head, EntityScores):
+        yield from _transform(head.transform)
+        yield "entity_logits = h @ entity_candidates.T", f"head {name}: one for each candidate, {side_width(spec)} wide"
+    elif isinstance(head, FirstGlobal | QuestionGlobal):
+        first = (
+            "the first token is" if isinstance(head, FirstGlobal) else f"tokens before the first {head.separator} are"
+        )
+        yield f"# {first} global unless the input says which are", f"head {name}"
     elif isinstance(head, SentencePair):
         yield "seq_relationship_logits = pooler_output @ W + b", f"head {name}"
     elif isinstance(head, SpansAfterQuestion):

@@ -123,6 +123,17 @@ class SpansAfterQuestion(Head):
 
 
 @dataclass(frozen=True)
+class EntityScores(Head):
+    """For each token, a score for each of the entities that the input lists (Zhang et al. 2019, section 3.4).
+
+    ``transform`` maps the token's vector to the width of the stack's second stream, where it is multiplied with the
+    vector of each entity.
+    """
+
+    transform: Transform
+
+
+@dataclass(frozen=True)
 class ReplacedTokens(Head):
     """For each token, the score of its having been put there by another model (Clark et al. 2020, section 3.1).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from bestiary.spec.check import check
 from bestiary.spec.edit import swap, walk_once
 from bestiary.spec.embeddings import AdaptiveTokens, NarrowTokens, Patches, Tokens
 from bestiary.spec.experts import Experts, TopK
+from bestiary.spec.fusion import Fusion
 from bestiary.spec.heads import AdaptiveLMHead
 from bestiary.spec.masks import BlockSparse, Window
 from bestiary.spec.models import Model, vocab_size
@@ -127,9 +129,17 @@ def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:
     stack = swap(stack, DisentangledAttention, lambda node: node.replace(heads=sizes.heads or node.heads))
     if sizes.length is not None:
         stack = swap(stack, DistanceTable, lambda node: node.replace(span=sizes.length, length=sizes.length))
+    side = math.lcm(*(n.attention.heads for _, n in walk_once(stack) if isinstance(n, Fusion) and n.attention))
+    stack = swap(stack, Fusion, lambda node: _fusion(node, sizes, old, side))
     for kind in (MLP, GLU):
         stack = swap(stack, kind, lambda node: node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim)))
     return stack
+
+
+def _fusion(node: Fusion, sizes: _Sizes, old: int, heads: int) -> Fusion:
+    """Scale the second stream, whose heads stay as many as they are."""
+    width = heads * _scale(node.width // heads, old, sizes.dim)
+    return node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim), width=width)
 
 
 def _attention(node: Any, sizes: _Sizes, old: int) -> Any:
