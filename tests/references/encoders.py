@@ -20,7 +20,7 @@ def roberta(random: Random, **changes: Any) -> PretrainedConfig:
 
 
 def albert(random: Random, **changes: Any) -> PretrainedConfig:
-    return AlbertConfig(**text_sizes(random, embedding_size=random.choice((7, 16)), **changes))
+    return AlbertConfig(**text_sizes(random, **{"embedding_size": random.choice((7, 16)), **changes}))
 
 
 def distilbert(random: Random, **changes: Any) -> PretrainedConfig:
@@ -46,5 +46,8 @@ ROWS: tuple[Row, ...] = (
     *rows(roberta, CLASSES.format("Roberta"), **TYPES),
     *rows(albert, CLASSES.format("Albert") + " AlbertForPreTraining", **TYPES),
     Row("AlbertForMaskedLM", partial(albert, num_hidden_layers=5, num_hidden_groups=2), "groups", **TYPES),
+    Row(
+        "AlbertForMaskedLM", partial(albert, hidden_size=30, num_attention_heads=3, embedding_size=30), "even", **TYPES
+    ),
     *rows(distilbert, CLASSES.format("DistilBert")),
 )

@@ -90,7 +90,8 @@ def albert(
 ) -> Transformer:
     """ALBERT (Lan et al. 2019): a narrow embedding projected up, and one layer's weights used at every depth.
 
-    ``groups`` splits the depth among that many layers with weights of their own; published models have one.
+    ``groups`` splits the depth among that many layers with weights of their own; published models have one. An
+    embedding as wide as the layers is projected too.
     """
     base = bert(
         dim, 1, heads, hidden, vocab, length, types,
@@ -101,7 +102,7 @@ def albert(
     # Depth i belongs to group i * groups // depth, so groups may differ by one in length.
     times = [sum(i * groups // depth == group for i in range(depth)) for group in range(groups)]
     stack = Stack(tuple(Repeat((layer,), count) for count in times if count))
-    return base.replace(embed=base.embed.replace(width=None if width == dim else width), stack=stack)
+    return base.replace(embed=base.embed.replace(width=width), stack=stack)
 
 
 def distilbert(

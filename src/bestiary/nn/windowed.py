@@ -76,7 +76,9 @@ class WindowedAttention(Projections):
         scores = (q @ k.transpose(-1, -2)).float()
         if keep is not None:
             scores = scores.masked_fill(~keep[:, None, None], torch.finfo(torch.float32).min)
-        return self.weights(scores, x.dtype) @ v
+        # The published code pads texts to whole windows, and a sum of so many numbers is rounded in another order.
+        scores = F.pad(scores, (0, -x.shape[1] % (2 * self.window)), value=torch.finfo(torch.float32).min)
+        return self.weights(scores, x.dtype)[..., : x.shape[1]] @ v
 
 
 def _places(context: Context, batch: int) -> Places | None:

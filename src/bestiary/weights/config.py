@@ -74,6 +74,7 @@ WAIVE = Waive()
 
 ACTIVATIONS: dict[str, str] = {
     "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh",
+    "gelu_python": "gelu", "gelu_python_tanh": "gelu_tanh", "gelu_accurate": "gelu_tanh",
     "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh", "quick_gelu": "quick_gelu",
 }  # fmt: skip
 
@@ -103,7 +104,7 @@ def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[s
         if fault:
             faults.append(fault)
         else:
-            arguments[row.argument] = row.words[str(value)] if isinstance(row, Word) else value
+            arguments[row.argument] = _meant(row, value)
     if faults:
         raise BestiaryError(f"{where}: {listed(faults + unknown[SHOWN_NAMES:], '; ')}")
     for row in derived:
@@ -112,6 +113,13 @@ def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[s
         except BestiaryError as error:
             raise BestiaryError(f"{where}: {error}") from None
     return arguments
+
+
+def _meant(row: Row, value: Any) -> Any:
+    """Return what a value means to us. JSON has no whole numbers of its own: a rate of 0 is the number 0.0."""
+    if isinstance(row, Number):
+        return float(value)
+    return row.words[value] if isinstance(row, Word) else value
 
 
 def optional_size(config: Mapping[str, Any], key: str) -> int | None:

@@ -38,7 +38,7 @@ def understand(config: Mapping[str, Any], where: str, task: str | None = None, d
         class_name, task = _heads(family, config, task)
         architecture = family.architecture(config)
         body = make(architecture, **arguments)
-        spec = with_task(body, architecture, task, label_count(config))
+        spec = with_task(body, architecture, task, label_count(config, family.labels))
         spec = check(_told(family, spec, config))
     except BestiaryError as error:
         raise BestiaryError(f"{where}: {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary.spec import Transformer, own_layers, run_order
-from bestiary.weights.config import WAIVE, Arguments, Pin, Size
+from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Number, Pin, Size, Word
 from bestiary.weights.dialects import bert
 from bestiary.weights.dialects.dialect import Dialect, always
 
@@ -34,6 +34,9 @@ heads.spans.output.{weight,bias}          = qa_outputs.{weight,bias}
 
 CONFIG = {
     **{key: row for key, row in bert.CONFIG.items() if not key.startswith(("pooler_", "classifier_"))},
+    "hidden_act": Word("activation", ACTIVATIONS, "gelu_new"),
+    "hidden_dropout_prob": Number("dropout", 0.0),
+    "attention_probs_dropout_prob": Number("attention_dropout", 0.0),
     "embedding_size": Size("width", 128),
     "num_hidden_groups": Size("groups", 1),
     "inner_group_num": Pin((1,), "groups of several layers were never published"),

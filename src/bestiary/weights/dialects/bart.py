@@ -128,4 +128,5 @@ DIALECT = Dialect(
     },
     repeated=REPEATED,
     arguments=arguments,
+    labels=3,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from bestiary.errors import BestiaryError
 from bestiary.spec import EncoderDecoder, SharedTokens
-from bestiary.weights.config import WAIVE, Arguments, Derive, Row, optional_size, shown
+from bestiary.weights.config import WAIVE, Arguments, Derive, Row, Size, optional_size, shown
 from bestiary.weights.dialects import bart
 from bestiary.weights.dialects.dialect import Dialect, always
 
@@ -31,14 +31,14 @@ _BARE = {**bart.choices(before=True, embedding=False), **_NO_EXTRA_ROWS}
 _FIXED = {**bart.choices(before=True, embedding=False, fixed=True), **_NO_EXTRA_ROWS}
 
 MBART = _kin("mbart", "mbart", "MBart", bart.choices(before=True))
-MBART = replace(MBART, tasks={f"M{name}": task for name, task in bart.DIALECT.tasks.items()})
+MBART = replace(MBART, tasks={f"M{name}": task for name, task in bart.DIALECT.tasks.items()}, labels=2)
 PEGASUS = _kin("pegasus", "pegasus", "Pegasus", _FIXED)
-BLENDERBOT = _kin("blenderbot", "blenderbot", "Blenderbot", _BARE)
+BLENDERBOT = _kin("blenderbot", "blenderbot", "Blenderbot", {**_BARE, "max_position_embeddings": Size("length", 128)})
 BLENDERBOT_SMALL = _kin(
     "blenderbot-small",
     "blenderbot_small",
     "BlenderbotSmall",
-    {**bart.choices(early=True), **_NO_EXTRA_ROWS},
+    {**bart.choices(early=True), **_NO_EXTRA_ROWS, "max_position_embeddings": Size("length", 512)},
 )
 
 

@@ -39,6 +39,9 @@ class Dialect:
     says: Callable[[Mapping[str, Any]], bool] = field(default=lambda config: True)
     """Whether a config of its model type is spelled in this way."""
 
+    labels: int = 2
+    """How many labels a classifier has whose config does not say."""
+
     @property
     def kind(self) -> str:
         """The ``model_type`` of its configs."""
@@ -50,10 +53,11 @@ def always(text: str) -> Callable[[Any], str]:
     return lambda _: text
 
 
-def label_count(config: Mapping[str, Any]) -> int:
-    """Count a classifier's labels: those that are named, else their number, else two, which is what absence means."""
+def label_count(config: Mapping[str, Any], absent: int = 2) -> int:
+    """Count a classifier's labels: those that are named, else their number, else what absence means."""
     named = config.get("id2label")
-    count = len(named) if isinstance(named, dict) and named else config.get("num_labels", config.get("_num_labels", 2))
+    said = config.get("num_labels", config.get("_num_labels", absent))
+    count = len(named) if isinstance(named, dict) and named else said
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000_000:
         raise BestiaryError(f"'num_labels' is {shown(count)}; give a positive whole number")
     return count

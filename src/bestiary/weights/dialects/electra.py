@@ -29,6 +29,7 @@ heads.classifier.output.{weight,bias}          = classifier.out_proj.{weight,bia
 CONFIG = {
     **{key: row for key, row in bert.CONFIG.items() if not key.startswith("pooler_")},
     "embedding_size": Size("width", 128),
+    "generator_size": WAIVE,  # how wide the generator beside it was
     # These five shape the head of multiple choice alone, which we do not have.
     "summary_type": WAIVE,
     "summary_use_proj": WAIVE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bestiary.weights.config import Number, Size
 from bestiary.weights.dialects import bert, roberta
 from bestiary.weights.dialects.dialect import always
 
@@ -29,9 +30,12 @@ DIALECT = replace(
     renamed={},
 )
 
+_XL = roberta.kin("xlm-roberta-xl", "XLMRobertaXL")
 XLM_ROBERTA_XL = replace(
-    roberta.kin("xlm-roberta-xl", "XLMRobertaXL"),
+    _XL,
     architecture=always("xlm_roberta_xl"),
     architectures=("xlm_roberta_xl",),
     keys=always(XL_KEYS),
+    config={**_XL.config, "type_vocab_size": Size("types", 1), "layer_norm_eps": Number("eps", 1e-5)},
+    derived=(roberta.positions(514),),
 )

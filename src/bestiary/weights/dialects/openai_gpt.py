@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bestiary.weights.config import WAIVE, Arguments, Derive, Word
+from bestiary.weights.config import WAIVE, Arguments, Derive, Size, Word
 from bestiary.weights.dialects import gpt2
 from bestiary.weights.dialects.dialect import Dialect, always
 
@@ -18,6 +18,7 @@ _GPT2_ONLY = ("activation_function", "scale_attn_weights", "scale_attn_by_invers
 
 CONFIG = {
     **{key: row for key, row in gpt2.CONFIG.items() if key not in _GPT2_ONLY},
+    "n_positions": Size("length", 512),
     "afn": Word("activation", _WORDS, "gelu"),
     "n_special": WAIVE,
     "predict_special_tokens": WAIVE,

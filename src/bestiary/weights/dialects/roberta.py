@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bestiary.errors import BestiaryError
@@ -31,8 +32,8 @@ heads.classifier.output.{weight,bias}          = classifier.out_proj.{weight,bia
 )
 
 
-def _read_positions(config: Mapping[str, Any]) -> Arguments:
-    rows, pad = config.get("max_position_embeddings", 512), config.get("pad_token_id", 1)
+def _read_positions(config: Mapping[str, Any], absent: int) -> Arguments:
+    rows, pad = config.get("max_position_embeddings", absent), config.get("pad_token_id", 1)
     if not isinstance(pad, int) or pad < 0:
         raise BestiaryError(f"'pad_token_id' is {shown(pad)}; give a whole number, for positions are counted from it")
     if not isinstance(rows, int) or isinstance(rows, bool) or rows <= pad + 1:
@@ -43,6 +44,12 @@ def _read_positions(config: Mapping[str, Any]) -> Arguments:
 def _write_positions(arguments: Arguments) -> dict[str, Any]:
     pad = arguments["pad"]
     return {"max_position_embeddings": arguments["length"] + pad + 1, "pad_token_id": pad}
+
+
+def positions(rows: int) -> Derive:
+    """Return how positions are told in a family whose configs mean so many rows where they say none."""
+    read = partial(_read_positions, absent=rows)
+    return Derive(("max_position_embeddings", "pad_token_id"), read, _write_positions)
 
 
 def arguments(spec: Transformer) -> Arguments:
@@ -65,7 +72,7 @@ DIALECT = Dialect(
         "RobertaForTokenClassification": "token-classification",
         "RobertaForQuestionAnswering": "question-answering",
     },
-    derived=(Derive(("max_position_embeddings", "pad_token_id"), _read_positions, _write_positions),),
+    derived=(positions(512),),
     repeated={
         "[roberta.]embeddings.position_ids": "",
         "lm_head.decoder.weight": "embed.tokens.weight",

@@ -75,7 +75,7 @@ def _step(config: Mapping[str, Any], side: str, depth: int) -> int | None:
 
 
 def _read(config: Mapping[str, Any]) -> Arguments:
-    depth = optional_size(config, "num_decoder_layers") or config["num_layers"]
+    depth = optional_size({"num_decoder_layers": 12, **config}, "num_decoder_layers") or config["num_layers"]
     return {
         "decoder_depth": depth,
         "every": _step(config, "encoder", config["num_layers"]),

@@ -52,9 +52,13 @@ CONFIG = {
 }
 
 
+_GATED = ("mt5", "umt5")
+"""Families whose configs mean gated MLPs where they do not say."""
+
+
 def _forward(config: Mapping[str, Any]) -> tuple[bool, str]:
     """Return whether the MLP is gated, and its nonlinearity."""
-    words = config.get("feed_forward_proj", "relu")
+    words = config.get("feed_forward_proj", "gated-gelu" if config.get("model_type") in _GATED else "relu")
     parts = words.split("-") if isinstance(words, str) else []
     if not parts or len(parts) > 2 or parts[-1] not in ACTIVATIONS or (len(parts) == 2 and parts[0] != "gated"):
         known = [*ACTIVATIONS, *(f"gated-{word}" for word in ACTIVATIONS)]

@@ -70,8 +70,9 @@ def _read_head_width(config: Mapping[str, Any]) -> Arguments:
 
 
 def _read_memory(config: Mapping[str, Any]) -> Arguments:
-    """How much is remembered; absent and zero both mean all."""
-    return {"memory": length_or_none(config, "mem_len"), "reuse": length_or_none(config, "reuse_len")}
+    """How much is remembered; null and zero both mean all."""
+    said = {"mem_len": 512, **config}
+    return {"memory": length_or_none(said, "mem_len"), "reuse": length_or_none(said, "reuse_len")}
 
 
 def length_or_none(config: Mapping[str, Any], key: str) -> int | None:
