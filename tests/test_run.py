@@ -9,7 +9,7 @@ import pytest
 from command_line import Done, bestiary
 
 from bestiary import api
-from bestiary.architectures import ARCHITECTURES
+from bestiary.architectures import ARCHITECTURES, Architecture
 from bestiary.catalog.find import entry, list_models
 from bestiary.catalog.resolve import function_of
 from bestiary.cli.twin import byte_tokenizer
@@ -48,23 +48,21 @@ KEYS = {
 }
 
 
+def architecture(slug: str) -> Architecture:
+    return ARCHITECTURES[function_of(entry(slug), "tiny")]
+
+
 def job_of(slug: str) -> str:
     """Return what the twin of an entry does when it is given plain texts."""
-    facts = entry(slug).facts
-    if "replaced-token-detection" in facts.objectives.value:
+    made = architecture(slug)
+    if "replaced-token-detection" in made.others:
         return "tell-replaced"
-    if facts.form.value == "encoder":
-        return "classify" if "image" in facts.modality.value else "embed"
-    return "generate"
+    if made.task in ("causal-lm", "seq2seq-lm"):
+        return "generate"
+    return "classify" if "image" in entry(slug).facts.modality.value else "embed"
 
 
-def fills_masks(slug: str) -> bool:
-    found = entry(slug)
-    function = ARCHITECTURES[function_of(found, "tiny")]
-    return "masked-lm" in function.others
-
-
-MASKED = [slug for slug in list_models() if fills_masks(slug)]
+MASKED = [slug for slug in list_models() if "masked-lm" in architecture(slug).others]
 
 
 @pytest.mark.parametrize(
