@@ -183,9 +183,9 @@ def _fusion(node: Fusion, spec: Model) -> Iterator[str]:
     if not isinstance(spec, Transformer) or not isinstance(spec.embed, Tokens):
         yield "a second stream stands beside the tokens of one tower: embed Tokens in a Transformer"
         return
-    widths = {part.width for part in fusions(spec)}
+    widths = list(dict.fromkeys(part.width for part in fusions(spec) if misfit(Fusion, "width", part.width) is None))
     if len(widths) > 1:
-        yield f"one stream runs through all fusions, so they must have the same width, not {sorted(widths, key=str)}"
+        yield f"one stream runs through all fusions, so they must have the same width, not {widths}"
     if any(part.memory is not None for _, part in walk_once(spec) if isinstance(part, Recurrent)):
         yield "a second stream remembers nothing of earlier segments; leave memories out"
     if any(isinstance(part, Causal | Prefix) for _, part in walk_once(spec)):
