@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from bestiary import nn
@@ -9,7 +10,7 @@ from bestiary.architectures import make
 from bestiary.generate import generate
 from bestiary.nn.context import Context
 from bestiary.sizing import count
-from bestiary.spec import tiny
+from bestiary.spec import resize, tiny
 
 SIZES = {"dim": 24, "depth": 3, "heads": 4, "hidden": 31, "vocab": 50}
 
@@ -36,6 +37,20 @@ def test_a_scaled_branch_is_the_published_residual() -> None:
             added = strength * x + getattr(layer, name)(x, context)
             x = torch.nn.functional.layer_norm(added, (24,), norm.weight, norm.bias, eps)
     assert (model(ids).last_hidden_state - x).abs().max() < 1e-10
+
+
+def test_the_scale_follows_the_depth() -> None:
+    model = make("glm_130b", dim=12288, depth=70, heads=96, hidden=32768)
+    for depth in (1, 10, 96):
+        found, made = resize(model, depth=depth), make("glm_130b", dim=12288, depth=depth, heads=96, hidden=32768)
+        for name in ("attn", "mlp"):
+            ours, theirs = found.at(f"stack.layers[*].{name}.scale"), made.at(f"stack.layers[*].{name}.scale")
+            assert ours == pytest.approx(theirs)
+            norms = [each.at(f"stack.layers[0].{name}.norm.eps") for each in (found, made)]
+            assert norms[0] == pytest.approx(norms[1])
+    assert tiny(model).at("stack.layers[0].attn.scale") == pytest.approx(0.5)
+    other = model.at("stack.layers[*].attn.scale", 0.3)  # a scale of another kind stays
+    assert tiny(other).at("stack.layers[*].attn.scale") == (0.3, 0.3)
 
 
 def test_the_small_twin_writes() -> None:

@@ -238,6 +238,7 @@ BUILT: dict[str, Model] = {
     "falcon_two_norms": make("falcon_two_norms", **SMALL, kv_heads=2, alibi=True),
     "falcon_serial": make("falcon_serial", **SMALL),
     "ctrl": make("ctrl", **SMALL),
+    "glm": make("glm", **SMALL),
     "palm": make("palm", **SMALL, head_dim=6),
     "lamda": make("lamda", **SMALL, head_dim=6),
     "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),

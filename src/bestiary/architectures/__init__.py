@@ -178,6 +178,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "marian": Architecture(bart.marian, "seq2seq-lm", _SEQ2SEQ),
     "alexatm": Architecture(bart.alexatm, "seq2seq-lm", _SEQ2SEQ),
     "transfo_xl": Architecture(transfo_xl.transfo_xl, "causal-lm", _DECODER),
+    "glm": Architecture(glm.glm, "causal-lm", {"base": heads.no_head}),
     "glm_130b": Architecture(glm.glm_130b, "causal-lm", {"base": heads.no_head}),
     "gopher": Architecture(transfo_xl.gopher, "causal-lm", _DECODER),
     "xlnet": Architecture(xlnet.xlnet, "causal-lm", _XLNET),

@@ -1,8 +1,48 @@
-"""GLM-130B: a prefix decoder with DeepNorm, rotary positions and gated MLPs (Zeng et al. 2022)."""
+"""GLM: text with blanks, seen whole, and what fills them, written token by token (Du et al. 2021; Zeng et al. 2022)."""
 
 from __future__ import annotations
 
-from bestiary.spec import GLU, Attention, LayerNorm, LMHead, Prefix, Residual, Rotary, Stack, Tokens, Transformer
+from bestiary.spec import (
+    GLU,
+    MLP,
+    Attention,
+    LayerNorm,
+    LearnedBlocks,
+    LMHead,
+    Prefix,
+    Residual,
+    Rotary,
+    Stack,
+    Tokens,
+    Transformer,
+)
+
+
+def glm(
+    dim: int,
+    depth: int,
+    heads: int,
+    hidden: int,
+    vocab: int,
+    length: int = 512,
+    *,
+    eps: float = 1e-5,
+    dropout: float = 0.1,
+    attention_dropout: float = 0.1,
+    embedding_dropout: float = 0.1,
+) -> Transformer:
+    """GLM (Du et al. 2021): GPT-2's layers, a prefix mask, and positions that count the text and each block apart.
+
+    The text in which blanks are marked is the prefix. What fills them stands behind it, each token at its blank's place
+    in the text; the place within the block tells them apart, so that nothing says how long a blank is.
+    """
+    norm = LayerNorm(eps)
+    layer = (
+        Residual(Attention(heads, mask=(Prefix(),), dropout=attention_dropout), norm, dropout=dropout),
+        Residual(MLP(hidden, "gelu_tanh"), norm, dropout=dropout),
+    )
+    embed = Tokens(vocab, position=LearnedBlocks(length), dropout=embedding_dropout)
+    return Transformer(dim, embed, Stack((layer,) * depth, norm), {"lm": LMHead()})
 
 
 def glm_130b(

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from bestiary.generate.generate import generate, stream_text, tokens
+from bestiary.generate.prompts import at_blank, fills_blanks
 from bestiary.generate.read import embed, fill_mask, tell_replaced
 from bestiary.generate.sampling import Sampling
 
-__all__ = ["Sampling", "embed", "fill_mask", "generate", "stream_text", "tell_replaced", "tokens"]
+__all__ = [
+    "Sampling",
+    "at_blank",
+    "embed",
+    "fill_mask",
+    "fills_blanks",
+    "generate",
+    "stream_text",
+    "tell_replaced",
+    "tokens",
+]

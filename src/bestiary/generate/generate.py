@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
+from bestiary.generate.prompts import check_pairs, check_room, fills_blanks, left_padded, left_padded_pairs, pairs
 from bestiary.generate.sampling import Sampling, pick
 from bestiary.nn import Cache, Model
-from bestiary.sizing.reach import positions
 
 ROOM = 256
 """Tokens that a cache has room for beside the prompt; a longer answer makes it grow."""
@@ -34,6 +34,7 @@ def generate(
     pad_token_id: int | None = None,
     decoder_start_token_id: int | None = None,
     prefix_length: Tensor | None = None,
+    position_ids: Tensor | None = None,
     stop: Stop | None = None,
     seed: int | None = None,
 ) -> Tensor:
@@ -43,14 +44,15 @@ def generate(
     its start token on. Prompts may be padded on either side (``attention_mask`` says where). A row ends with an
     ``eos_token_id``, or where ``stop`` says so, and is filled with ``pad_token_id``. ``seed`` makes samples repeatable.
     A decoder with prefix masks reads the first ``prefix_length`` ``[B]`` real tokens of each prompt in both directions,
-    the whole prompt unless said.
+    the whole prompt unless said. One that fills blanks stays at the prefix's last token, where the blank is, and counts
+    within the block; ``position_ids`` ``[B, 2, T]`` of the prompt say otherwise.
     Ids that are not given are read off the checkpoint's config. Raises ``BestiaryError`` for a model that cannot
     generate and for a prompt that leaves no room.
     """
     steps = tokens(
         model, input_ids, attention_mask, sampling=sampling, eos_token_id=eos_token_id, pad_token_id=pad_token_id,
-        decoder_start_token_id=decoder_start_token_id, prefix_length=prefix_length, stop=stop, seed=seed,
-        max_new_tokens=max_new_tokens,
+        decoder_start_token_id=decoder_start_token_id, prefix_length=prefix_length,
+        position_ids=position_ids, stop=stop, seed=seed, max_new_tokens=max_new_tokens,
     )  # fmt: skip
     new = list(islice(steps, max_new_tokens))
     first = input_ids
@@ -71,6 +73,7 @@ def tokens(
     pad_token_id: int | None = None,
     decoder_start_token_id: int | None = None,
     prefix_length: Tensor | None = None,
+    position_ids: Tensor | None = None,
     stop: Stop | None = None,
     seed: int | None = None,
 ) -> Iterator[Tensor]:
@@ -79,7 +82,8 @@ def tokens(
     ends = _ends(model, eos_token_id).to(input_ids.device)
     pad = _pad(model, pad_token_id, ends)
     generator = None if seed is None else torch.Generator(input_ids.device).manual_seed(seed)
-    advance = _decoder(model, input_ids, attention_mask, max_new_tokens, decoder_start_token_id, prefix_length)
+    start, said = decoder_start_token_id, (prefix_length, position_ids)
+    advance = _decoder(model, input_ids, attention_mask, max_new_tokens, start, *said)
     finished = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
     new: list[Tensor] = []
     chosen: Tensor | None = None
@@ -145,6 +149,7 @@ def _decoder(
     room: int,
     start: int | None,
     prefix: Tensor | None,
+    position_ids: Tensor | None,
 ) -> Callable[[Tensor | None], Tensor]:
     """Return the function that reads the last chosen tokens (none at first) and gives the next scores, [B, vocab]."""
     if input_ids.dim() != 2 or not input_ids.shape[1]:
@@ -159,19 +164,30 @@ def _decoder(
         raise BestiaryError("this model does not generate: it is no causal language model; load one, or another task")
     if prefix is not None and not _has_prefix(model.spec):
         raise BestiaryError("prefix_length is for a decoder with prefix masks, which this model has not: leave it out")
+    if position_ids is not None and not fills_blanks(model.spec):
+        raise BestiaryError("position_ids are for a decoder that fills blanks, which this model is not: leave them out")
     if isinstance(model.spec, spec.EncoderDecoder):
         return _seq2seq(model, input_ids, attention_mask, room, _start(model, start))
-    return _causal(model, input_ids, attention_mask, room, prefix)
+    return _causal(model, input_ids, attention_mask, room, prefix, position_ids)
 
 
 def _causal(
-    model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int, prefix: Tensor | None
+    model: Any,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    room: int,
+    prefix: Tensor | None,
+    position_ids: Tensor | None,
 ) -> Callable[[Tensor | None], Tensor]:
-    mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
-    ids, mask = _left_padded(input_ids, mask)
-    _check_room(model.spec.embed, ids.shape[1], room)
+    given = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
+    ids, mask = left_padded(input_ids, given)
+    check_room(model.spec.embed, ids.shape[1], room)
     cache = Cache(ids.shape[1] + min(room, ROOM))
-    places = (mask.cumsum(-1) - 1).clamp(min=0)
+    places, step = (mask.cumsum(-1) - 1).clamp(min=0), mask.new_ones(1)
+    if fills_blanks(model.spec):
+        said = None if position_ids is None else left_padded_pairs(position_ids.to(ids.device), given)
+        places, step = pairs(mask, prefix) if said is None else said, mask.new_tensor([[0], [1]])
+        check_pairs(model.spec.embed, places, room)
     prefixed = {}
     if _has_prefix(model.spec):
         prefixed = {"prefix_length": mask.sum(-1) if prefix is None else prefix.to(ids.device)}
@@ -181,7 +197,7 @@ def _causal(
         read = ids
         if chosen is not None:
             read = chosen[:, None]
-            mask, places = torch.cat((mask, mask.new_ones(len(mask), 1)), dim=1), places[:, -1:] + 1
+            mask, places = F.pad(mask, (0, 1), value=1), places[..., -1:] + step
         out = model(read, mask, position_ids=places, past_key_values=cache, logits_to_keep=1, **prefixed)
         return out.logits[:, -1]
 
@@ -194,7 +210,7 @@ def _targeted(model: Any, input_ids: Tensor, attention_mask: Tensor | None) -> C
     Tokens see each other both ways, so all they are changes with each new one: every step reads the text anew.
     """
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
-    ids, mask = _left_padded(input_ids, mask)
+    ids, mask = left_padded(input_ids, mask)
 
     def advance(chosen: Tensor | None) -> Tensor:
         nonlocal ids, mask
@@ -214,7 +230,7 @@ def _targeted(model: Any, input_ids: Tensor, attention_mask: Tensor | None) -> C
 def _seq2seq(
     model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int, start: int
 ) -> Callable[[Tensor | None], Tensor]:
-    _check_room(model.spec.decoder.embed, 1, room)
+    check_room(model.spec.decoder.embed, 1, room)
     memory = model.encode(input_ids, attention_mask)
     cache = Cache(1 + min(room, ROOM))
     first = input_ids.new_full((len(input_ids), 1), start)
@@ -228,21 +244,6 @@ def _seq2seq(
         return out.logits[:, -1]
 
     return advance
-
-
-def _left_padded(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Move padding to the left, so that every row ends with a real token and distances stay as they are."""
-    order = mask.sort(dim=1, stable=True).indices
-    return ids.gather(1, order), mask.gather(1, order)
-
-
-def _check_room(embed: spec.Embedding, prompt: int, room: int) -> None:
-    length = positions(embed)
-    if length is not None and prompt + room > length + 1:  # the last token is chosen but never read
-        raise BestiaryError(
-            f"a prompt of {prompt} tokens and {room} new ones need more than this model's {length} positions:"
-            f" shorten the prompt or ask for at most {max(0, length + 1 - prompt)} new tokens"
-        )
 
 
 def _asks_targets(model: Any) -> bool:

@@ -19,7 +19,7 @@ class Context:
     """One forward pass of one tower. Tensors are named by their axes: B batch, T queries, K keys, S encoder tokens."""
 
     positions: Tensor
-    """Position of each query, ``[1 or B, T]``, for rotary and embedding positions."""
+    """Position of each query, ``[1 or B, T]``, for rotary and embedding positions; pairs are ``[B, 2, T]``."""
 
     keys: int
     """K: how many keys self-attention sees, those in the cache included."""

@@ -58,6 +58,24 @@ class LearnedByMask(Learned):
         return F.embedding(places + self.node.offset, self.weight)
 
 
+class LearnedBlocks(nn.Module):
+    """A learned vector for each place in the text beside one for each place within a block."""
+
+    def __init__(self, node: spec.LearnedBlocks, width: int) -> None:
+        super().__init__()
+        self.length = node.length
+        self.place = nn.Parameter(torch.empty(node.length + 1, width))
+        self.block = nn.Parameter(torch.empty(node.length + 1, width))
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]``; positions that are no pairs are those of text outside of blocks."""
+        if context.positions.dim() == 2:
+            _fits(context.keys, self.length)
+            return F.embedding(context.positions, self.place) + self.block[0]
+        place, block = context.positions.unbind(1)
+        return F.embedding(place, self.place) + F.embedding(block, self.block)
+
+
 class Sinusoidal(nn.Module):
     """Sines on even coordinates and cosines on odd ones (Vaswani et al. 2017, section 3.5)."""
 
@@ -129,6 +147,7 @@ class SinusoidalHalves(nn.Module):
 POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] = {
     spec.Learned: Learned,
     spec.LearnedAfterPadding: LearnedAfterPadding,
+    spec.LearnedBlocks: LearnedBlocks,
     spec.LearnedByMask: LearnedByMask,
     spec.Sinusoidal: Sinusoidal,
     spec.SinusoidalTable: SinusoidalTable,

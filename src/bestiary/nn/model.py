@@ -95,13 +95,12 @@ class TokenTransformer(Model):
         """Run the model.
 
         ``input_ids``, ``token_type_ids``, ``task_type_ids`` and ``position_ids`` are ``[B, T]``;
-        ``inputs_embeds`` ``[B, T, width]`` stands for the first. ``attention_mask`` is ones for real tokens, ``[B, T]``
-        or, with a cache, ``[B, K]``. ``prefix_length`` ``[B]`` is for prefix masks; ``global_attention_mask``
-        ``[B, T]``, ones for global tokens, is for windowed attention. A language model scores the last
-        or, with a cache, ``[B, K]``. ``prefix_length`` ``[B]`` is how many real tokens prefix masks leave open, none
-        unless said. A language model scores the last
-        ``logits_to_keep`` tokens only, 0 for all. Raises ``BestiaryError`` when the input is longer than the model's
-        positions.
+        ``inputs_embeds`` ``[B, T, width]`` stands for the first. Positions in a text and within its blocks are pairs,
+        ``[B, 2, T]``. ``attention_mask`` is ones for real tokens, ``[B, T]`` or, with a cache, ``[B, K]``.
+        ``prefix_length`` ``[B]`` is how many real tokens prefix masks leave open, none unless said;
+        ``global_attention_mask`` ``[B, T]``, ones for global tokens, is for windowed attention. A language model scores
+        the last ``logits_to_keep`` tokens only, 0 for all. Raises ``BestiaryError`` when the input is longer than the
+        model's positions.
         """
         context = tower(
             input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, self.embed.tokens.weight

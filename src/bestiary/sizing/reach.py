@@ -65,7 +65,7 @@ def pairs(masks: Iterable[Mask], tokens: int) -> int:
 
 
 def positions(embed: Embedding) -> int | None:
-    """Return how many tokens an embedding has positions for; ``None`` where nothing bounds them."""
+    """Return how many tokens an embedding has positions for; ``None`` where nothing bounds their sum."""
     if isinstance(embed, Patches):
         return (embed.image // embed.patch) ** 2 + embed.extra
     position = getattr(embed, "position", None)

@@ -40,6 +40,7 @@ from bestiary.spec.ops import (
 from bestiary.spec.positions import (
     BucketTable,
     DistanceVectors,
+    LearnedBlocks,
     LearnedByMask,
     LearnedGrid,
     Rotary,
@@ -300,6 +301,11 @@ def _learned_by_mask(node: LearnedByMask, spec: Model) -> Iterator[str]:
         yield "offset is 0, but padding reads the row before the first position: give at least one"
 
 
+def _learned_blocks(node: LearnedBlocks, spec: Model) -> Iterator[str]:
+    if any(isinstance(part, Rotary) for _, part in walk_once(spec)):
+        yield "positions come in pairs, which rotary positions do not read: take one or the other"
+
+
 def _patches(node: Patches, spec: Model) -> Iterator[str]:
     if node.image % node.patch:
         yield f"patches of {node.patch} pixels do not tile an image of {node.image}"
@@ -406,6 +412,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     SinusoidalAfterPadding: _sinusoids,
     NarrowTokens: _tokens,
     LearnedByMask: _learned_by_mask,
+    LearnedBlocks: _learned_blocks,
     Patches: _patches,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,

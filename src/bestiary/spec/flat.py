@@ -78,6 +78,7 @@ from bestiary.spec.positions import (
     KeyAlibi,
     Learned,
     LearnedAfterPadding,
+    LearnedBlocks,
     LearnedByMask,
     Rotary,
     ScorePosition,
@@ -177,6 +178,8 @@ def _position(position: EmbeddingPosition) -> str:
         return (
             "position[0, 1, ...]" if not position.offset else f"position[{position.offset}, {position.offset + 1}, ...]"
         )
+    if isinstance(position, LearnedBlocks):
+        return "place[position_ids[0]] + block[position_ids[1]]"
     if isinstance(position, LearnedAfterPadding):
         return f"position[{position.pad + 1}, {position.pad + 2}, ...]"
     if isinstance(position, SinusoidalAfterPadding):

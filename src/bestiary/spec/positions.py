@@ -47,6 +47,18 @@ class LearnedByMask(EmbeddingPosition):
 
 
 @dataclass(frozen=True)
+class LearnedBlocks(EmbeddingPosition):
+    """A learned vector for each place in a text, and one for each place within a block (Du et al. 2021, section 2.1).
+
+    All tokens of a block stand at one place of the text, that of the blank which they fill, and count from 1 within the
+    block; what is no part of a block has 0 there. Each table has ``length + 1`` rows: text and each block are bounded,
+    not their sum.
+    """
+
+    length: int
+
+
+@dataclass(frozen=True)
 class LearnedGrid(EmbeddingPosition):
     """One learned vector for each patch of an image and each extra token (Dosovitskiy et al. 2020)."""
 

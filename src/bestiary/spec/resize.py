@@ -14,18 +14,20 @@ from bestiary.spec.fusion import Fusion
 from bestiary.spec.heads import AdaptiveLMHead
 from bestiary.spec.masks import BlockSparse, Window
 from bestiary.spec.models import Model, vocab_size
+from bestiary.spec.norms import LayerNorm
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, DisentangledAttention, WindowedAttention
 from bestiary.spec.positions import (
     DistanceTable,
     Learned,
     LearnedAfterPadding,
+    LearnedBlocks,
     LearnedByMask,
     SinusoidalAfterPadding,
     SinusoidalHalves,
     SinusoidalTable,
 )
 from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
-from bestiary.spec.stacks import Repeat, Stack
+from bestiary.spec.stacks import Repeat, Residual, Stack, runs
 
 Spec = TypeVar("Spec", bound=Model)
 
@@ -55,9 +57,9 @@ def resize(
     """Return the architecture at other sizes; what is not given keeps its proportion to the width.
 
     ``depth`` counts the layers run in each stack: the pattern of the layers is kept, repeated or cut. ``length`` sets
-    learned positions and memories, and sparse attention scales its window or block with it. Explicit head widths,
-    grouped key-value heads, MLP and embedding widths scale with ``dim`` (and ``heads``). Raises ``BestiaryError`` with
-    the path when the sizes do not go together.
+    learned positions and memories, and sparse attention scales its window or block with it. DeepNorm's scale of the
+    branches follows the depth. Explicit head widths, grouped key-value heads, MLP and embedding widths scale with
+    ``dim`` (and ``heads``). Raises ``BestiaryError`` with the path when the sizes do not go together.
     """
     lengths = (node.length for _, node in walk_once(spec) if isinstance(node, Learned | LearnedAfterPadding))
     old_length = next(lengths, None)
@@ -72,7 +74,7 @@ def resize(
             cutoffs=tuple(_scale(cutoff, known, vocab) for cutoff in node.cutoffs)))  # fmt: skip
     resized = swap(resized, AdaptiveTokens, lambda node: _adaptive(node, sizes, old))
     resized = swap(resized, NarrowTokens, lambda node: _tokens(node, sizes, old))
-    lengths = (LearnedByMask, SinusoidalHalves, SinusoidalTable, SinusoidalAfterPadding)
+    lengths = (LearnedBlocks, LearnedByMask, SinusoidalHalves, SinusoidalTable, SinusoidalAfterPadding)
     for kind in (Learned, LearnedAfterPadding, *lengths):
         resized = swap(resized, kind, lambda node: node.replace(length=length or node.length))
     return check(resized.replace(dim=sizes.dim))
@@ -121,7 +123,9 @@ def _adaptive(node: AdaptiveTokens, sizes: _Sizes, old: int) -> AdaptiveTokens:
 
 def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:
     if sizes.depth is not None:
-        stack = stack.replace(layers=_layers(stack, sizes.depth))
+        old_depth, stack = runs(stack), stack.replace(layers=_layers(stack, sizes.depth))
+        new_depth = max(1, runs(stack))
+        stack = swap(stack, Residual, lambda node: _deepened(node, old_depth, new_depth))
     for kind in (Attention, CrossAttention, RelativeAttention, TwoStreamAttention):
         stack = swap(stack, kind, lambda node: _attention(node, sizes, old))
     stack = swap(stack, BlockSparse, lambda node: _blocks(node, sizes))
@@ -140,6 +144,15 @@ def _fusion(node: Fusion, sizes: _Sizes, old: int, heads: int) -> Fusion:
     """Scale the second stream, whose heads stay as many as they are."""
     width = heads * _scale(node.width // heads, old, sizes.dim)
     return node.replace(hidden=sizes.hidden or _scale(node.hidden, old, sizes.dim), width=width)
+
+
+def _deepened(node: Residual, old: int, new: int) -> Residual:
+    """Let a scale that is the root of one over twice the depth follow the depth, and the norm behind it (DeepNorm)."""
+    deep = node.placement == "post" and math.isclose(node.scale, (2 * old) ** -0.5)
+    if not deep or not isinstance(node.norm, LayerNorm):
+        return node
+    ratio = old / new
+    return node.replace(scale=node.scale * ratio**0.5, norm=node.norm.replace(eps=node.norm.eps * ratio))
 
 
 def _attention(node: Any, sizes: _Sizes, old: int) -> Any:
