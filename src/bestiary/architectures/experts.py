@@ -75,30 +75,31 @@ def switch_gated(
 
 def glam(
     dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 256000, *, experts: int | None = 64,
-    factor: float = 1.0, buckets: int = 32, distance: int = 128, activation: Activation = "gelu", eps: float = 1e-6,
-    dropout: float = 0.0,
+    factor: float = 1.0, buckets: int = 32, distance: int = 128, activation: Activation = "gelu_tanh",
+    routed: Activation = "relu", eps: float = 1e-6, dropout: float = 0.0,
 ) -> Transformer:  # fmt: skip
     """GLaM (Du et al. 2021): a decoder in which every second MLP, from the first on, is two of 64 experts.
 
-    ``experts`` of ``None`` are the dense models of the paper. Dense MLPs are gated, those of experts are not; every
-    layer has a relative bias of its own. The paper does not say which norm, buckets, distance and capacity it used:
-    T5's and GShard's stand in, and change no count but the norms'.
+    ``experts`` of ``None`` are the dense models of the paper. Dense MLPs are gated, those of experts are not and have
+    the activation ``routed``; every layer has a relative bias of its own. As in T5 1.0, scores are not scaled and the
+    output is. All this is Google's own ``glam.py`` (Praxis), but for the capacity, which is GShard's.
     """
     norm = RMSNorm(eps)
     position = T5Bias(buckets, distance, bidirectional=False)
     width = None if heads * head_dim == dim else head_dim
-    attention = Attention(heads, head_dim=width, bias="", position=position, mask=(Causal(),), dropout=dropout)
+    mask = (Causal(),)
+    attention = Attention(heads, head_dim=width, bias="", position=position, mask=mask, scale=1.0, dropout=dropout)
     look, dense = (Residual(op, norm, dropout=dropout) for op in (attention, GLU(hidden, activation)))
     sparse = dense
     if experts is not None:
-        sparse = dense.replace(op=Experts(MLP(hidden, activation, bias=False), experts, Top2(factor=factor)))
+        sparse = dense.replace(op=Experts(MLP(hidden, routed, bias=False), experts, Top2(factor=factor)))
     layers = ((look, sparse), (look, dense)) * ((depth + 1) // 2)
-    return Transformer(dim, Tokens(vocab, dropout=dropout), Stack(layers[:depth], norm), {"lm": LMHead()})
+    return Transformer(dim, Tokens(vocab, dropout=dropout), Stack(layers[:depth], norm), {"lm": LMHead(scaled=True)})
 
 
 def glam_dense(
     dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 256000, *, buckets: int = 32,
-    distance: int = 128, activation: Activation = "gelu", eps: float = 1e-6, dropout: float = 0.0,
+    distance: int = 128, activation: Activation = "gelu_tanh", eps: float = 1e-6, dropout: float = 0.0,
 ) -> Transformer:  # fmt: skip
     """The dense models that GLaM was measured against (Du et al. 2021)."""
     return glam(
