@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from comparison import Lifted
 from torch import Tensor
 
 from bestiary.architectures import make, with_task
@@ -14,7 +18,9 @@ from bestiary.nn import Cache, Context, build
 from bestiary.nn.activations import ACTIVATIONS
 from bestiary.nn.scores import score_position
 from bestiary.spec import CoarseAlibi, KeyAlibi, LearnedByMask, NarrowTokens, Tokens, Transformer, swap
+from bestiary.weights.load import load_weights
 from bestiary.weights.ops import OPS
+from bestiary.weights.save import save_weights
 
 SIZES = {"dim": 12, "depth": 2, "heads": 2, "hidden": 9, "vocab": 31}
 
@@ -120,3 +126,29 @@ def test_sines_stand_before_cosines() -> None:
 def test_a_short_constant_changes_little() -> None:
     x = torch.linspace(-9, 9, 1000).double()
     assert (ACTIVATIONS["gelu_tanh_short"](x) - ACTIVATIONS["gelu_tanh"](x)).abs().max() < 1e-8
+
+
+@pytest.mark.parametrize("heads", [3, 4])
+@torch.no_grad()
+def test_flatter_penalties_and_clipped_projections_are_what_storywriter_was_trained_with(
+    heads: int, tmp_path: Path
+) -> None:
+    # The reference reads alibi_bias_max and then computes with 8: here it is given what the config says.
+    torch.manual_seed(heads)
+    said = {"clip_qkv": 0.5, "alibi_bias_max": 16}
+    sizes = {"d_model": 8 * heads, "n_heads": heads, "n_layers": 2, "vocab_size": 61, "max_seq_len": 23}
+    reference = transformers.MptForCausalLM(transformers.MptConfig(**sizes, attn_config=said)).double().eval()
+    for parameter in reference.parameters():
+        parameter += 0.2 * torch.randn_like(parameter)
+    slopes = reference.transformer.build_mpt_alibi_tensor
+    ids, (expected, other) = torch.randint(61, (2, 9)), ([], [])
+    for most, found in ((16, expected), (8, other)):
+        reference.transformer.build_mpt_alibi_tensor = partial(slopes, alibi_bias_max=most)
+        with Lifted():
+            found.append(reference(ids).logits)
+    reference.save_pretrained(tmp_path)
+    model, checkpoint = load_weights(tmp_path)
+    assert (model(ids).logits - expected[0]).abs().max() < 1e-10 < (other[0] - expected[0]).abs().max()
+    save_weights(model, tmp_path / "back", checkpoint.meaning.carried)
+    again = transformers.MptConfig.from_pretrained(tmp_path / "back").attn_config
+    assert (again.clip_qkv, again.alibi_bias_max) == (0.5, 16)

@@ -225,6 +225,7 @@ BUILT: dict[str, Model] = {
     "mixtral": make("mixtral", **SMALL, kv_heads=2, experts=5),
     "switch": make("switch", **T5, router_bias=True),
     "glam": make("glam", **T5, experts=6),
+    "bounded": make("mpt", **SMALL, bound=6.0, halvings=16.0),
     "joint norms": make("qwen3", **SMALL, head_dim=6, kv_heads=2).at("stack.layers[*].attn.qk_norm", JOINT),
     "gptj": with_task(make("gptj", **SMALL, rotated=2), "gptj", "question-answering"),
     "gpt_neox": make("gpt_neox", **SMALL, fraction=0.5),

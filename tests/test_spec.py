@@ -116,6 +116,7 @@ SPECS["vit"] = make("vit", dim=24, depth=3, heads=4, hidden=40, image=12, patch=
 BERT, GPT2, LLAMA, T5, DEBERTA = (SPECS[name] for name in ("bert", "gpt2", "llama", "t5", "deberta_v2"))
 
 MIXTRAL = SPECS["mixtral"]
+STORIES = make("mpt", dim=24, depth=2, heads=4, hidden=96, vocab=61, bound=6.0, halvings=16.0)
 families = pytest.mark.parametrize("name", SPECS)
 
 
@@ -268,6 +269,8 @@ NONSENSE = {
     "stack.layers[0].conv.groups": (DEBERTA, 5, "stack.layers[0].conv: 5 groups do not divide dim 24"),
     "stack.position.buckets": (DEBERTA, 1, "stack.position: a table needs at least 2 buckets"),
     "embed.tasks": (SPECS["ernie"], 0, "embed: tasks is 0"),
+    "stack.layers[1].attn.bound": (STORIES, 0.0, "stack.layers[1].attn: bound is 0.0"),
+    "stack.position.halvings": (STORIES, -1.0, "stack.position: halvings is -1.0"),
     "stack.layers[1].attn": (BERT, WindowedAttention(5, 2), "stack.layers[1].attn: 5 heads do not divide dim 24"),
     "stack.position": (SPECS["longformer"], Alibi(), "stack: sparse attention has no scores of all pairs"),
     "stack.layers[0].attn.mask": (BERT, (BlockSparse(), Window(9)), "stack.layers[0].attn: a block-sparse mask stands"),
@@ -282,7 +285,7 @@ NONSENSE = {
     "stack.layers[2].attn.mask": (
         SPECS["qwen3"],
         (BlockSparse(2, 1),),
-        "stack.layers[2].attn: attention in blocks has",
+        "stack.layers[2].attn: attention in blocks neither",
     ),
     "embed.scaled": (SPECS["gemma"], True, "embed: ScaledTokens are scaled already"),
     "stack.layers[0].attn.kv_heads": (SPECS["qwen3"], 3, "stack.layers[0].attn: 3 kv_heads do not divide 4 heads"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from references.row import ACTIVATIONS, Row, rows, text_sizes
 def _gpt(random: Random) -> dict[str, Any]:
     sizes = text_sizes(random)
     return {
+        "resid_pdrop": random.choice((0, 0.1)),
         "n_embd": sizes["hidden_size"],
         "n_layer": sizes["num_hidden_layers"],
         "n_head": sizes["num_attention_heads"],
@@ -34,7 +36,15 @@ def gpt2(random: Random, **changes: Any) -> PretrainedConfig:
 
 PLACES = {"reads": ("position_ids",)}
 
+_GPT2 = "GPT2Model GPT2LMHeadModel GPT2ForSequenceClassification GPT2ForTokenClassification GPT2ForQuestionAnswering"
+_BY_DEPTH = partial(gpt2, scale_attn_by_inverse_layer_idx=True)
+
 ROWS: tuple[Row, ...] = (
     *rows(gpt, "OpenAIGPTModel OpenAIGPTLMHeadModel OpenAIGPTForSequenceClassification", caches=False, **PLACES),
-    *rows(gpt2, "GPT2Model GPT2LMHeadModel GPT2ForSequenceClassification", **PLACES),
+    Row("OpenAIGPTLMHeadModel", partial(gpt, tie_word_embeddings=False), "untied", caches=False, **PLACES),
+    *rows(gpt2, _GPT2, **PLACES),
+    Row("GPT2LMHeadModel", partial(gpt2, tie_word_embeddings=False), "untied", **PLACES),
+    Row("GPT2LMHeadModel", _BY_DEPTH, "scaled-by-depth", **PLACES),
+    Row("GPT2LMHeadModel", partial(_BY_DEPTH, scale_attn_weights=False), "unscaled-by-depth", **PLACES),
+    Row("GPT2LMHeadModel", partial(gpt2, scale_attn_weights=False), "unscaled", **PLACES),
 )

@@ -155,6 +155,7 @@ ROWS: tuple[Row, ...] = (
     Row("BloomForCausalLM", partial(bloom, tie_word_embeddings=False), "untied", **_BLOOM),
     *rows(mpt, _classes("Mpt"), **_BLOOM),
     Row("MptForCausalLM", partial(mpt, attn_config={"softmax_scale": 0.3}), "scaled", **_BLOOM),
+    Row("MptForCausalLM", partial(mpt, attn_config={"clip_qkv": 0.3}), "clipped", **_BLOOM),
     *rows(falcon, "FalconModel FalconForCausalLM", **TURNED),
     *rows(falcon, _classes("Falcon").partition("LM ")[2], keys_turn=True),
     _falcon("grouped", _GROUPED, **TURNED),

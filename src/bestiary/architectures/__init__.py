@@ -148,7 +148,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "modernbert": Architecture(modernbert.modernbert, "masked-lm", _MODERNBERT),
     "modernbert_first": Architecture(modernbert.modernbert, "masked-lm", _MODERNBERT_FIRST),
     "gpt": Architecture(gpt.gpt, "causal-lm", _DECODER),
-    "gpt2": Architecture(gpt.gpt2, "causal-lm", _DECODER),
+    "gpt2": Architecture(gpt.gpt2, "causal-lm", _TAGGING),
     "gpt3": Architecture(gpt.gpt3, "causal-lm", _DECODER),
     "gptj": Architecture(gptj.gptj, "causal-lm", _ANSWERING),
     "gpt_neox": Architecture(gptj.gpt_neox, "causal-lm", _TAGGING),

@@ -8,6 +8,7 @@ from bestiary.spec import (
     Activation,
     Alibi,
     Attention,
+    BoundedAttention,
     Causal,
     Classifier,
     CoarseAlibi,
@@ -54,18 +55,25 @@ def mpt(
     vocab: int = 50432,
     *,
     scale: float | None = None,
+    bound: float | None = None,
+    halvings: float = 8.0,
     eps: float = 1e-5,
     dropout: float = 0.0,
     tied: bool = True,
 ) -> Transformer:
-    """MPT (MosaicML 2023): penalties that grow with distance, and no biases anywhere."""
+    """MPT (MosaicML 2023): penalties that grow with distance, and no biases anywhere.
+
+    StoryWriter has flatter penalties (``halvings``) and holds what it projects within ``bound``.
+    """
     norm = LayerNorm(eps, bias=False)
     attention = Attention(heads, bias="", mask=(Causal(),), scale=scale, dropout=dropout)
+    if bound is not None:
+        attention = BoundedAttention(heads, bias="", mask=(Causal(),), scale=scale, dropout=dropout, bound=bound)
     layer = (
         Residual(attention, norm, dropout=dropout),
         Residual(MLP(hidden, "gelu", bias=False), norm, dropout=dropout),
     )
-    return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm, Alibi()), {"lm": LMHead(tied)})
+    return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm, Alibi(halvings)), {"lm": LMHead(tied)})
 
 
 def falcon(

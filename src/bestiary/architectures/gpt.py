@@ -36,6 +36,7 @@ def gpt(
     attention_dropout: float = 0.1,
     embedding_dropout: float = 0.1,
     placement: Placement = "post",
+    tied: bool = True,
 ) -> Transformer:
     """GPT (Radford et al. 2018): a causal decoder with a norm after each branch and none at the end."""
     norm = LayerNorm(eps)
@@ -44,7 +45,7 @@ def gpt(
         Residual(MLP(hidden, activation), norm, placement, dropout=dropout),
     )
     embed = Tokens(vocab, position=Learned(length), dropout=embedding_dropout)
-    return Transformer(dim, embed, Stack((layer,) * depth), {"lm": LMHead()})
+    return Transformer(dim, embed, Stack((layer,) * depth), {"lm": LMHead(tied)})
 
 
 def gpt2(
@@ -60,13 +61,22 @@ def gpt2(
     dropout: float = 0.1,
     attention_dropout: float = 0.1,
     embedding_dropout: float = 0.1,
+    scales: tuple[float | None, ...] = (None,),
+    tied: bool = True,
 ) -> Transformer:
-    """GPT-2 (Radford et al. 2019): the norms moved to the front of each branch, and one more at the end."""
+    """GPT-2 (Radford et al. 2019): the norms moved to the front of each branch, and one more at the end.
+
+    ``scales`` are what the layers multiply their scores by, where one differs from the others: Mistral's GPT-2
+    (Karamcheti et al. 2021) divides those of a layer by its number.
+    """
     model = gpt(
         dim, depth, heads, hidden, vocab, length,
         activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-        embedding_dropout=embedding_dropout, placement="pre",
+        embedding_dropout=embedding_dropout, placement="pre", tied=tied,
     )  # fmt: skip
+    if any(scale is not None for scale in scales):
+        for index in range(depth):
+            model = model.at(f"stack.layers[{index}].attn.op.scale", scales[index % len(scales)])
     return model.replace(stack=model.stack.replace(norm=LayerNorm(eps)))
 
 

@@ -34,11 +34,11 @@ class Alibi(nn.Module):
 
     def __init__(self, node: spec.Alibi, heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.halvings = heads, node.halvings
 
     def forward(self, q: Tensor, k: Tensor, context: Context) -> Tensor:
         """Return ``[1, heads, T, K]``."""
-        slopes = _slopes(self.heads, q.device).to(q.dtype)
+        slopes = _slopes(self.heads, self.halvings, q.device).to(q.dtype)
         return -slopes[None, :, None, None] * _distances(context).abs().to(q.dtype)
 
 
@@ -108,11 +108,11 @@ def _buckets(node: spec.T5Bias, distance: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _slopes(heads: int, device: torch.device) -> Tensor:
-    """A geometric series from 2^(-8/n); where n is no power of two, every second of the next one fills the rest."""
+def _slopes(heads: int, halvings: float, device: torch.device) -> Tensor:
+    """A geometric series to 2^-halvings; where n is no power of two, every second of the next one fills the rest."""
     below = 2 ** math.floor(math.log2(heads))
-    slopes = [2 ** (-8 * (i + 1) / below) for i in range(below)]
-    slopes += [2 ** (-8 * (2 * i + 1) / (2 * below)) for i in range(heads - below)]
+    slopes = [2 ** (-halvings * (i + 1) / below) for i in range(below)]
+    slopes += [2 ** (-halvings * (2 * i + 1) / (2 * below)) for i in range(heads - below)]
     return torch.tensor(slopes, device=device)
 
 

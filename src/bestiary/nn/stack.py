@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.nn.attention import CrossAttention
+from bestiary.nn.bounded import BoundedAttention
 from bestiary.nn.context import Context
 from bestiary.nn.convolution import Blank, InputConvolution
 from bestiary.nn.disentangled import TABLES, DisentangledAttention
@@ -56,6 +57,7 @@ class Parallel(nn.Module):
 OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.Attention: self_attention,
     spec.QKNormAttention: QKNormAttention,
+    spec.BoundedAttention: BoundedAttention,
     spec.CrossAttention: CrossAttention,
     spec.RelativeAttention: RelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,

@@ -12,6 +12,7 @@ from bestiary.spec import (
     AdaptiveTokens,
     Attention,
     Blank,
+    BoundedAttention,
     Classifier,
     CrossAttention,
     DisentangledAttention,
@@ -182,6 +183,7 @@ def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
 _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Attention: _attention,
     QKNormAttention: _attention,
+    BoundedAttention: _attention,
     CrossAttention: _attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,

@@ -29,6 +29,7 @@ from bestiary.spec.models import EncoderDecoder, Model, Transformer, as_heads_se
 from bestiary.spec.node import Node
 from bestiary.spec.ops import (
     Attention,
+    BoundedAttention,
     CrossAttention,
     DisentangledAttention,
     InputConvolution,
@@ -123,7 +124,7 @@ def _float_problems(name: str, value: float) -> list[str]:
         return [f"{name} is {value}, which must be a finite number"]
     if name == "dropout" and not 0 <= value < 1:
         return [f"dropout is {value}, which must be at least 0 and less than 1"]
-    if name in {"eps", "base", "factor", "fraction"} and value <= 0:
+    if name in {"eps", "base", "factor", "fraction", "bound", "halvings"} and value <= 0:
         return [f"{name} is {value}, which must be positive"]
     return []
 
@@ -209,10 +210,10 @@ def _bucket_table(node: BucketTable, spec: Model) -> Iterator[str]:
         yield "a table needs at least 2 buckets"
 
 
-def _qk_norm_attention(node: QKNormAttention, spec: Model) -> Iterator[str]:
+def _projected_otherwise(node: QKNormAttention | BoundedAttention, spec: Model) -> Iterator[str]:
     yield from _attention(node, spec)
     if any(isinstance(mask, BlockSparse) for mask in node.mask):
-        yield "attention in blocks has no norms of queries and keys"
+        yield "attention in blocks neither normalizes nor bounds what it projects"
 
 
 def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
@@ -389,7 +390,8 @@ def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
 
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Attention: _attention,
-    QKNormAttention: _qk_norm_attention,
+    QKNormAttention: _projected_otherwise,
+    BoundedAttention: _projected_otherwise,
     CrossAttention: _attention,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,

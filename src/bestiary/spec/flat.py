@@ -58,6 +58,7 @@ from bestiary.spec.ops import (
     MLP,
     Attention,
     Blank,
+    BoundedAttention,
     ContentMap,
     CrossAttention,
     DisentangledAttention,
@@ -331,6 +332,8 @@ def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Work:
     if isinstance(op, QKNormAttention):
         norm = _norm(op.qk_norm.norm)
         yield f"q, k = {norm}(q), {norm}(k)", _SPANS[type(op.qk_norm)]
+    if isinstance(op, BoundedAttention):
+        yield "q, k, v = clip(q), clip(k), clip(v)", f"between {-op.bound:g} and {op.bound:g}"
     if isinstance(op, Attention) and isinstance(op.position, Rotary):
         share = "" if op.position.fraction == 1 else f"the first {op.position.fraction:g} of each head, "
         yield "q, k = rotate(q, positions), rotate(k, positions)", f"{share}base {op.position.base:g}"
@@ -394,6 +397,7 @@ def _map(node: PositionMap, name: str, bias: dict[str, str]) -> str:
 _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     Attention: _attention,
     QKNormAttention: _attention,
+    BoundedAttention: _attention,
     CrossAttention: _attention,
     RelativeAttention: _recurrent,
     TwoStreamAttention: _recurrent,

@@ -50,6 +50,13 @@ class QKNormAttention(Attention):
 
 
 @dataclass(frozen=True)
+class BoundedAttention(Attention):
+    """Self-attention whose queries, keys and values are held within ``bound`` of zero (MPT StoryWriter, 2023)."""
+
+    bound: float = field(kw_only=True)
+
+
+@dataclass(frozen=True)
 class CrossAttention(Op):
     """Attention whose keys and values are read from the encoder's output (Vaswani et al. 2017, section 3.2.3)."""
 

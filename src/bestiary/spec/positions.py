@@ -188,7 +188,13 @@ class T5Bias(ScorePosition):
 
 @dataclass(frozen=True)
 class Alibi(ScorePosition):
-    """A fixed penalty that grows linearly with distance, with a slope for each head (ALiBi; Press et al. 2021)."""
+    """A fixed penalty that grows linearly with distance, with a slope for each head (ALiBi; Press et al. 2021).
+
+    Slopes are a geometric series that ends at ``2 ** -halvings``, 8 in the paper. More reach farther: MPT StoryWriter
+    has 16.
+    """
+
+    halvings: float = 8.0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bestiary.errors import BestiaryError
 from bestiary.spec import Transformer, own_layers
 from bestiary.weights.config import WAIVE, Arguments, Derive, Flag, Number, Pin, Size, either_size
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
@@ -59,6 +60,16 @@ def _read(config: Mapping[str, Any]) -> Arguments:
     return {**found, "hidden": 4 * found["dim"]}
 
 
+def _check_ranks(config: Mapping[str, Any]) -> Arguments:
+    """Either key alone is an order of float operations; together they make readers leave out two biases."""
+    if config.get("slow_but_exact") and config.get("pretraining_tp", 1) != 1:
+        raise BestiaryError(
+            "'slow_but_exact' is true with 'pretraining_tp' above 1, which readers take for a model without biases"
+            " behind its branches; set 'slow_but_exact' to false"
+        )
+    return {}
+
+
 def _write(arguments: Arguments) -> dict[str, Any]:
     return {names[0]: arguments[argument] for argument, names in _NAMES.items()}
 
@@ -92,7 +103,10 @@ DIALECT = Dialect(
         "BloomForTokenClassification": "token-classification",
         "BloomForQuestionAnswering": "question-answering",
     },
-    derived=(Derive(tuple(name for names in _NAMES.values() for name in names), _read, _write),),
+    derived=(
+        Derive(tuple(name for names in _NAMES.values() for name in names), _read, _write),
+        Derive((), _check_ranks, lambda arguments: {}),
+    ),
     repeated={"lm_head.weight": "embed.tokens.weight"},
     arguments=_arguments,
 )

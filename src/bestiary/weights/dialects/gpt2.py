@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
+from bestiary.errors import BestiaryError
 from bestiary.spec import Transformer, own_layers
-from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Derive, Number, Pin, Size, Word, optional_size
+from bestiary.spec.check import MAX_DEPTH, MAX_SIZE
+from bestiary.weights.config import (
+    ACTIVATIONS,
+    WAIVE,
+    Arguments,
+    Derive,
+    Flag,
+    Number,
+    Size,
+    Word,
+    optional_size,
+    shown,
+)
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
 
 KEYS = """
@@ -21,7 +35,10 @@ stack.layers.{i}.mlp.{up,down}.weight     = [transformer.]h.{i}.mlp.{c_fc,c_proj
 stack.layers.{i}.mlp.{up,down}.bias       = [transformer.]h.{i}.mlp.{c_fc,c_proj}.bias
 stack.layers.{i}.mlp_norm.{weight,bias}   = [transformer.]h.{i}.ln_2.{weight,bias}
 stack.norm.{weight,bias}                  = [transformer.]ln_f.{weight,bias}
+heads.lm.output.weight                    = lm_head.weight
 heads.classifier.output.weight            = score.weight
+heads.tags.output.{weight,bias}           = classifier.{weight,bias}
+heads.spans.output.{weight,bias}          = qa_outputs.{weight,bias}
 """
 
 SUMMARY = dict.fromkeys(
@@ -41,11 +58,13 @@ CONFIG = {
     "resid_pdrop": Number("dropout", 0.1),
     "attn_pdrop": Number("attention_dropout", 0.1),
     "embd_pdrop": Number("embedding_dropout", 0.1),
-    "scale_attn_weights": Pin((True,), "unscaled attention was never published in this family"),
-    "scale_attn_by_inverse_layer_idx": Pin((False,), "scores scaled by depth are another architecture"),
+    "tie_word_embeddings": Flag("tied", True),
     "reorder_and_upcast_attn": WAIVE,  # an order of float operations
     "n_ctx": WAIVE,  # the older name of n_positions, beside it
+    "classifier_dropout": WAIVE,
 }
+
+_SCALES = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")
 
 
 def read_inner(config: Mapping[str, Any]) -> Arguments:
@@ -56,6 +75,43 @@ def read_inner(config: Mapping[str, Any]) -> Arguments:
 def write_inner(arguments: Arguments) -> dict[str, Any]:
     """The inverse."""
     return {"n_inner": None if arguments["hidden"] == 4 * arguments["dim"] else arguments["hidden"]}
+
+
+def _scales(dim: int, heads: int, depth: int, scaled: bool, by_depth: bool) -> tuple[float | None, ...]:
+    """What layers multiply their scores by: the usual, which is ``None``, or one; and that over their number."""
+    usual = (dim // heads) ** -0.5 if scaled else 1.0
+    first = None if scaled else 1.0
+    return (first, *(usual / float(layer) if by_depth else first for layer in range(2, depth + 1)))
+
+
+def _read_scales(config: Mapping[str, Any]) -> Arguments:
+    scaled, by_depth = said = [config.get(key, key == _SCALES[0]) for key in _SCALES]
+    for key, value in zip(_SCALES, said, strict=True):
+        if not isinstance(value, bool):
+            raise BestiaryError(f"'{key}' is {shown(value)}; give true or false")
+    dim, depth, heads = (config[key] for key in ("n_embd", "n_layer", "n_head"))
+    if depth > MAX_DEPTH or not heads <= dim < MAX_SIZE:
+        return {}  # refused in other words
+    return {"scales": _scales(dim, heads, depth, scaled, by_depth)}
+
+
+def _write_scales(arguments: Arguments) -> dict[str, Any]:
+    dim, heads, depth = (arguments[name] for name in ("dim", "heads", "depth"))
+    for scaled, by_depth in product((True, False), (False, True)):
+        if _scales(dim, heads, depth, scaled, by_depth) == arguments["scales"]:
+            return dict(zip(_SCALES, (scaled, by_depth), strict=True))
+    raise ValueError("no config of this family says these scales")
+
+
+def _arguments(spec: Transformer) -> Arguments:
+    sizes, head = decoder_arguments(spec), spec.heads.get("lm")
+    arguments = {
+        **sizes,
+        "scales": tuple(layer[0].at("op.scale") for layer in own_layers(spec.stack)),
+        "tied": head.at("tied") if head else True,
+    }
+    _write_scales(arguments)  # else this family cannot say the spec
+    return arguments
 
 
 def decoder_arguments(spec: Transformer) -> Arguments:
@@ -87,12 +143,14 @@ DIALECT = Dialect(
         "GPT2LMHeadModel": "causal-lm",
         "GPT2Model": "base",
         "GPT2ForSequenceClassification": "sequence-classification",
+        "GPT2ForTokenClassification": "token-classification",
+        "GPT2ForQuestionAnswering": "question-answering",
     },
-    derived=(Derive(("n_inner",), read_inner, write_inner),),
+    derived=(Derive(("n_inner",), read_inner, write_inner), Derive(_SCALES, _read_scales, _write_scales)),
     repeated={
         "[transformer.]h.{i}.attn.bias": "",  # the causal mask, as a buffer
         "[transformer.]h.{i}.attn.masked_bias": "",
         "lm_head.weight": "embed.tokens.weight",
     },
-    arguments=decoder_arguments,
+    arguments=_arguments,
 )

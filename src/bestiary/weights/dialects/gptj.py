@@ -25,7 +25,6 @@ heads.spans.output.{weight,bias}               = qa_outputs.{weight,bias}
 
 _FROM_GPT2 = (
     "n_embd", "n_layer", "n_head", "vocab_size", "n_positions", "activation_function", "layer_norm_epsilon", "n_ctx",
-    "scale_attn_weights",
 )  # fmt: skip
 
 CONFIG = {
@@ -40,6 +39,7 @@ CONFIG = {
     "attn_pdrop": Number("attention_dropout", 0.0),
     "embd_pdrop": Number("embedding_dropout", 0.0),
     "tie_word_embeddings": Flag("tied", False),
+    "scale_attn_weights": Pin((True,), "unscaled attention was never published in this family"),
     "jax": WAIVE,  # the first checkpoints say that they were trained in JAX
 }
 

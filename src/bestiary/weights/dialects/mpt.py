@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bestiary.errors import BestiaryError, nearest
-from bestiary.spec import Transformer, own_layers
+from bestiary.spec import BoundedAttention, Transformer, own_layers
 from bestiary.untrusted import quoted
 from bestiary.weights.config import WAIVE, Arguments, Derive, Flag, Number, Pin, Size, is_number, shown
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
@@ -50,10 +50,10 @@ CONFIG = {
 }
 
 _PINNED: dict[str, tuple[Any, ...]] = {
-    "attn_type": ("multihead_attention",), "clip_qkv": (None,), "prefix_lm": (False,), "qk_ln": (False,),
-    "attn_uses_sequence_id": (False,), "alibi": (True,), "alibi_bias_max": (8,),
+    "attn_type": ("multihead_attention",), "prefix_lm": (False,), "qk_ln": (False,),
+    "attn_uses_sequence_id": (False,), "alibi": (True,),
 }  # fmt: skip
-"""Keys of ``attn_config`` by what we obey. Clipped projections and other slopes (StoryWriter) have no nodes yet."""
+"""Keys of ``attn_config`` by what we obey."""
 _IDLE = {"attn_impl", "model_type", "transformers_version", "architectures", "dtype", "torch_dtype"}
 
 
@@ -62,7 +62,7 @@ def _read(config: Mapping[str, Any]) -> Arguments:
     fields = {} if given is None else given
     if not isinstance(fields, dict):
         raise BestiaryError(f"'attn_config' is {shown(given)}; give an object")
-    known = {*_PINNED, *_IDLE, "attn_pdrop", "softmax_scale"}
+    known = {*_PINNED, *_IDLE, "attn_pdrop", "softmax_scale", "clip_qkv", "alibi_bias_max"}
     for key, value in fields.items():
         if key in _PINNED and not any(value == v and type(value) is type(v) for v in _PINNED[key]):
             raise BestiaryError(
@@ -73,7 +73,15 @@ def _read(config: Mapping[str, Any]) -> Arguments:
     dropout, scale = fields.get("attn_pdrop") or 0, fields.get("softmax_scale")
     if not is_number(dropout) or not (scale is None or is_number(scale)):
         raise BestiaryError("'attn_pdrop' and 'softmax_scale' of 'attn_config' must be numbers")
+    clip, halvings = fields.get("clip_qkv") or None, fields.get("alibi_bias_max", 8)  # a clip of 0 means none
+    for key, value in (("clip_qkv", clip), ("alibi_bias_max", halvings)):
+        if value is not None and (not is_number(value) or value <= 0):
+            raise BestiaryError(f"'{key}' of 'attn_config' is {shown(value)}; give a positive number")
+    if halvings is None:
+        raise BestiaryError("'alibi_bias_max' of 'attn_config' is null; give a positive number")
     return {
+        "bound": None if clip is None else float(clip),
+        "halvings": float(halvings),
         "hidden": 4 * config["d_model"],
         "scale": None if scale is None else float(scale),
         "dropout": float(dropout),
@@ -81,9 +89,19 @@ def _read(config: Mapping[str, Any]) -> Arguments:
 
 
 def _write(arguments: Arguments) -> dict[str, Any]:
-    dropout = arguments["dropout"]
-    whole = int(dropout) if dropout == int(dropout) else dropout  # the reference takes whole numbers only
-    return {"attn_config": {"attn_pdrop": whole, "softmax_scale": arguments["scale"]}}
+    # The reference takes whole numbers only for two of them.
+    return {
+        "attn_config": {
+            "attn_pdrop": _whole(arguments["dropout"]),
+            "softmax_scale": arguments["scale"],
+            "clip_qkv": arguments["bound"],
+            "alibi_bias_max": _whole(arguments["halvings"]),
+        }
+    }
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def _arguments(spec: Transformer) -> Arguments:
@@ -96,6 +114,8 @@ def _arguments(spec: Transformer) -> Arguments:
         "hidden": 4 * spec.dim,  # no key says another width
         "vocab": spec.at("embed.vocab"),
         "scale": attention.op.at("scale"),
+        "bound": attention.op.bound if isinstance(attention.op, BoundedAttention) else None,
+        "halvings": spec.at("stack.position.halvings"),
         "eps": mlp.at("norm.eps"),
         "dropout": mlp.dropout,
         "tied": head.tied if head else True,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from bestiary.spec import Transformer
 from bestiary.weights.config import WAIVE, Arguments, Derive, Size, Word
 from bestiary.weights.dialects import gpt2
 from bestiary.weights.dialects.dialect import Dialect, always
@@ -14,7 +17,7 @@ KEYS = (
 
 # This family calls the tanh approximation plain "gelu".
 _WORDS = {"gelu": "gelu_tanh", "gelu_new": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}
-_GPT2_ONLY = ("activation_function", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn")
+_GPT2_ONLY = ("activation_function", "reorder_and_upcast_attn", "classifier_dropout")
 
 CONFIG = {
     **{key: row for key, row in gpt2.CONFIG.items() if key not in _GPT2_ONLY},
@@ -27,6 +30,11 @@ CONFIG = {
 
 def _nothing(arguments: Arguments) -> Arguments:
     return {}
+
+
+def _arguments(spec: Transformer) -> Arguments:
+    head: Any = spec.heads.get("lm")
+    return {**gpt2.decoder_arguments(spec), "tied": head.tied if head else True}
 
 
 DIALECT = Dialect(
@@ -42,5 +50,5 @@ DIALECT = Dialect(
     },
     derived=(Derive((), lambda config: {"hidden": 4 * config["n_embd"]}, _nothing),),
     repeated={**gpt2.DIALECT.repeated, "[transformer.]position_ids": ""},
-    arguments=gpt2.decoder_arguments,
+    arguments=_arguments,
 )
