@@ -91,3 +91,56 @@ def test_the_first_configs_of_gemma_mean_the_approximation() -> None:
     for said in ({"hidden_act": "gelu"}, {"hidden_act": "gelu", "hidden_activation": None}, {}):
         spec: Any = understand({"model_type": "gemma", **SMALL, **said}, "config.json").spec
         assert set(spec.at("stack.layers[*].mlp.activation")) == {"gelu_tanh"}
+
+
+HUB: dict[str, dict[str, Any]] = {
+    "huggyllama": {"architectures": ["LLaMAForCausalLM"], "max_sequence_length": 2048, "pad_token_id": -1},
+    "vicuna-16k": {"max_sequence_length": 16384, "rope_scaling": {"factor": 4.0, "type": "linear"}},
+    "yarn": {
+        "rope_scaling": {"factor": 16.0, "original_max_position_embeddings": 4096, "type": "yarn", "finetuned": True}
+    },
+    "written by 4.35": {"_flash_attn_2_enabled": True, "head_dim": None, "rope_scaling": None},
+    "written by 4.47": {"_attn_implementation_autoset": True, "unsloth_version": "2024.12.4"},
+}
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_what_hub_files_say_beside_is_passed_over(name: str) -> None:
+    config = {"model_type": "llama", **SMALL, **HUB[name]}
+    assert understand(config, "here").dialect.name == "llama"
+
+
+EARLY: dict[str, dict[str, Any]] = {
+    "gpt2-medium": {
+        "model_type": "gpt2", "n_embd": 64, "n_head": 4, "n_layer": 2, "vocab_size": 99, "n_ctx": 1024, "n_special": 0,
+        "predict_special_tokens": True,
+    },
+    "gpt-neo": {
+        "model_type": "gpt_neo", "hidden_size": 64, "num_heads": 4, "num_layers": 2, "vocab_size": 99,
+        "attention_dropout": 0, "embed_dropout": 0, "resid_dropout": 0, "attention_types": [[["global", "local"], 1]],
+    },
+    "dolly": {
+        "model_type": "gpt_neox", **SMALL, "hidden_size": 512, "rotary_pct": 0.25, "rotary_emb_base": 10000,
+        "custom_pipelines": {"text-generation": {"impl": "code"}},
+    },
+    "falcon2": {"model_type": "falcon", **SMALL, "num_kv_heads": 8, "ff_factor": 4, "ffn_hidden_size": 256},
+    "storywriter": {
+        "model_type": "mpt", "architectures": ["MPTForCausalLM"], "d_model": 64, "n_heads": 4, "n_layers": 2,
+        "vocab_size": 99, "attn_config": {"alibi": True, "alibi_bias_max": 16, "attn_pdrop": 0, "clip_qkv": 6},
+        "emb_pdrop": 0, "fc_type": "torch", "ffn_config": {"ffn_type": "mptmlp", "fc_type": "torch"},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EARLY)
+def test_published_spellings_of_early_decoders_are_read(name: str) -> None:
+    config = EARLY[name]
+    given = {key: value for key, value in config.items() if name != "falcon2" or key != "intermediate_size"}
+    assert understand(given, "here").dialect.kind == config["model_type"]
+
+
+def test_ranks_that_make_readers_drop_biases_are_refused() -> None:
+    config = {"model_type": "bloom", "hidden_size": 64, "n_head": 4, "n_layer": 2, "vocab_size": 99}
+    understand(config | {"pretraining_tp": 4, "slow_but_exact": False}, "here")
+    with pytest.raises(BestiaryError, match="'slow_but_exact' is true"):
+        understand(config | {"pretraining_tp": 4, "slow_but_exact": True}, "here")

@@ -74,7 +74,8 @@ _WAIVED = (
     "num_return_sequences diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty "
     "no_repeat_ngram_size encoder_no_repeat_ngram_size remove_invalid_values exponential_decay_length_penalty "
     "tokenizer_class chunk_size_feed_forward use_return_dict keys_to_ignore_at_inference language directionality "
-    "gradient_checkpointing_kwargs auto_map license experts_implementation"
+    "gradient_checkpointing_kwargs auto_map license experts_implementation _attn_implementation_autoset "
+    "_flash_attn_2_enabled custom_pipelines transformers.js_config unsloth_version unsloth_fixed"
 ).split()
 
 COMMON: dict[str, Row] = {

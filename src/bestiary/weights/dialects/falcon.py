@@ -53,6 +53,7 @@ CONFIG = {
     "bias": Flag("bias", False),
     "tie_word_embeddings": Flag("tied", True),
     "apply_residual_connection_post_layernorm": Pin((False,), "a residual that starts behind the norm has no node"),
+    "ff_factor": WAIVE,  # said again by ffn_hidden_size, which is what readers read
     "classifier_dropout": WAIVE,
 }
 

@@ -61,6 +61,8 @@ CONFIG = {
     "tie_word_embeddings": Flag("tied", True),
     "reorder_and_upcast_attn": WAIVE,  # an order of float operations
     "n_ctx": WAIVE,  # the older name of n_positions, beside it
+    "n_special": WAIVE,  # these two stand in GPT's first configs and, from there, in GPT-2's
+    "predict_special_tokens": WAIVE,
     "classifier_dropout": WAIVE,
 }
 

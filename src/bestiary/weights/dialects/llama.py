@@ -66,6 +66,7 @@ CONFIG: dict[str, Row] = {
     "pretraining_tp": WAIVE,  # an order of float operations
     "rope_interleaved": Pin((False,), "pairs of neighbors are reordered only where the files say so by their format"),
     "is_llama_config": WAIVE,
+    "max_sequence_length": WAIVE,  # the first conversions and Vicuna say it; no reader reads it
 }
 
 REPEATED = {
@@ -159,7 +160,7 @@ DIALECT = Dialect(
     architectures=("llama",),
     keys=keys,
     config=CONFIG,
-    tasks=tasks("Llama", *BOTH),
+    tasks=tasks("Llama", *BOTH) | {"LLaMAForCausalLM": "causal-lm"},  # as the first conversions spell it
     derived=(grouped(), ROPE),
     repeated=REPEATED,
     arguments=lambda spec: decoder_arguments(spec, "attention_bias mlp_bias"),

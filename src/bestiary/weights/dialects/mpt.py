@@ -25,6 +25,8 @@ heads.tags.output.{weight,bias}           = classifier.{weight,bias}
 heads.spans.output.{weight,bias}          = qa_outputs.{weight,bias}
 """
 
+_PLAIN = {"ffn_type": "mptmlp"}
+
 CONFIG = {
     **COMMON,
     "d_model": Size("dim"),
@@ -39,6 +41,8 @@ CONFIG = {
     "norm_type": Pin(("low_precision_layernorm",), "other norms were never published in this family"),
     "emb_pdrop": Pin((0.0, 0), "no reader drops anything of this family's embedding"),
     "resid_pdrop": Pin((0.0, 0), "readers take the attention's dropout for the branches"),
+    "fc_type": Pin(("torch",), "another kernel's matrices have other names"),
+    "ffn_config": Pin((None, _PLAIN, _PLAIN | {"fc_type": "torch"}), "other MLPs were never published in this family"),
     "max_seq_len": WAIVE,  # the length of training: penalties for distance go on
     "learned_pos_emb": WAIVE,  # beside alibi nobody reads it
     "embedding_fraction": WAIVE,  # of the gradient, while training

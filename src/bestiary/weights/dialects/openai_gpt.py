@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary.spec import Transformer
-from bestiary.weights.config import WAIVE, Arguments, Derive, Size, Word
+from bestiary.weights.config import Arguments, Derive, Size, Word
 from bestiary.weights.dialects import gpt2
 from bestiary.weights.dialects.dialect import Dialect, always
 
@@ -23,8 +23,6 @@ CONFIG = {
     **{key: row for key, row in gpt2.CONFIG.items() if key not in _GPT2_ONLY},
     "n_positions": Size("length", 512),
     "afn": Word("activation", _WORDS, "gelu"),
-    "n_special": WAIVE,
-    "predict_special_tokens": WAIVE,
 }
 
 

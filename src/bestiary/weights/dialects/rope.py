@@ -73,7 +73,9 @@ _READERS: dict[str, Callable[[Fields, int], RotaryScaling | None]] = {
 _KNOWN = {
     "rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "attention_factor", "beta_fast",
     "beta_slow", "mscale", "mscale_all_dim", "truncate", "low_freq_factor", "high_freq_factor",
+    "finetuned",
 }  # fmt: skip
+"""Of these, ``finetuned`` stands in YaRN's own checkpoints, and no reader reads it."""
 
 
 def _read(config: Mapping[str, Any], trained: int, turned: float, fraction: float | None) -> Arguments:

@@ -50,6 +50,8 @@ CONFIG = {
     "summary_last_dropout": WAIVE,
     "use_mems_eval": WAIVE,  # whether a caller is given what to remember
     "use_mems_train": WAIVE,
+    "init": WAIVE,
+    "init_range": WAIVE,
     "start_n_top": WAIVE,  # widths of a beam over answers
     "end_n_top": WAIVE,
 }
