@@ -10,7 +10,7 @@ import torch
 from bestiary.architectures import make, with_task
 from bestiary.errors import BestiaryError
 from bestiary.nn import Context, build, constants
-from bestiary.nn.embeddings import POSITIONS
+from bestiary.nn.positions import POSITIONS
 from bestiary.sizing import count, flops
 from bestiary.spec import EncoderDecoder, Learned, SinusoidalAfterPadding, SinusoidalTable, swap
 

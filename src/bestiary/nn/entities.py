@@ -7,9 +7,10 @@ from torch import Tensor
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
+from bestiary.nn.base import tower
 from bestiary.nn.context import Context
-from bestiary.nn.model import TokenTransformer, tower
 from bestiary.nn.output import Output
+from bestiary.nn.towers import TokenTransformer
 
 
 class EntityTransformer(TokenTransformer):

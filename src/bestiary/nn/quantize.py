@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from bestiary.errors import BestiaryError
 from bestiary.nn.attention import Attention, CrossAttention, Projections
+from bestiary.nn.base import Model
 from bestiary.nn.context import Context
 from bestiary.nn.embeddings import SharedTokens
 from bestiary.nn.mixing import mix
-from bestiary.nn.model import Model
 from bestiary.nn.stack import Stack
 
 TERNARY = 2

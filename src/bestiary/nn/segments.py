@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.adaptive import AdaptiveTokens
+from bestiary.nn.base import Model, advance, tower
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context
 from bestiary.nn.embeddings import Targeted, Tokens
-from bestiary.nn.model import Model, advance, tower
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
 

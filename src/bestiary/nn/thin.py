@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from bestiary.errors import BestiaryError
-from bestiary.nn.model import Model
+from bestiary.nn.base import Model
 from bestiary.nn.model import model as module_of
 from bestiary.spec import EncoderDecoder, Repeat, Stack
 

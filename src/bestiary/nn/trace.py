@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from bestiary.nn.attention import Attention, CrossAttention
+from bestiary.nn.base import Model
 from bestiary.nn.embeddings import SharedTokens
 from bestiary.nn.mixing import mix, unchanged
-from bestiary.nn.model import Model
 from bestiary.nn.stack import Layer
 
 
