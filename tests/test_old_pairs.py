@@ -119,3 +119,27 @@ def test_what_old_files_hold_besides(case: Case, tmp_path: Path) -> None:
 def test_other_choices_are_refused(case: Case, key: str, value: Any, tmp_path: Path) -> None:
     with pytest.raises(BestiaryError, match=f"'{key}' is"):
         load_weights(rewritten(case, tmp_path, load_file(case.folder / "model.safetensors"), **{key: value}))
+
+
+ENCODERS = ("T5ForConditionalGeneration", "MT5ForConditionalGeneration", "UMT5ForConditionalGeneration")
+
+
+@cases(*ENCODERS)
+@torch.no_grad()
+def test_the_encoder_of_a_whole_file_can_be_had_alone(case: Case, tmp_path: Path) -> None:
+    encoder, checkpoint = load_weights(case.folder, task="encoder")
+    given = inputs(case, "right")
+    given = {name: given[name] for name in ("input_ids", "attention_mask")}
+    theirs = case.reference.get_encoder()(**given)
+    assert distance(theirs, encoder(**given), given) < case.row.tolerance
+    assert all(name.startswith(("decoder.", "lm_head.")) for name in checkpoint.left_out)
+    save_weights(encoder, tmp_path, checkpoint.meaning.carried, checkpoint.meaning.dialect.name)
+    again, _ = load_weights(tmp_path)
+    assert again.spec == encoder.spec
+    assert json.loads((tmp_path / "config.json").read_text())["architectures"][0].endswith("EncoderModel")
+
+
+@cases("BartForConditionalGeneration")
+def test_an_encoder_alone_is_refused_where_no_class_has_one(case: Case) -> None:
+    with pytest.raises(BestiaryError, match="no heads for 'encoder'"):
+        load_weights(case.folder, task="encoder")

@@ -33,9 +33,14 @@ def understand(config: Mapping[str, Any], where: str, task: str | None = None, d
     that we cannot obey, sizes that do not go together.
     """
     family = DIALECTS[dialect] if dialect else _family(config, where)
-    arguments = tables.read(family.config, family.derived, config, where)
     try:
         class_name, task = _heads(family, config, task)
+    except BestiaryError as error:
+        raise BestiaryError(f"{where}: {error}") from None
+    if task == "encoder":  # asked of a checkpoint that may have both towers
+        config = {**config, "architectures": [class_name]}
+    arguments = tables.read(family.config, family.derived, config, where)
+    try:
         architecture = family.architecture(config)
         body = make(architecture, **arguments)
         spec = with_task(body, architecture, task, label_count(config, family.labels))

@@ -156,10 +156,10 @@ def _is_gated(spec: EncoderDecoder | Transformer) -> bool:
 
 
 def keys(spec: EncoderDecoder | Transformer, table: str = KEYS) -> str:
-    """Return the key table of a pair, or of an encoder alone."""
+    """Return the key table of a pair, or of an encoder alone: to it a decoder is a head that was not asked for."""
     if isinstance(spec, Transformer):
-        ours = [line.removeprefix("encoder.") for line in table.splitlines() if line.startswith("encoder.")]
-        table = "\n".join(ours)
+        lines = [line.replace("decoder.", "heads.decoder.", 1).removeprefix("encoder.") for line in table.splitlines()]
+        table = "\n".join(lines)
     return table if _is_gated(spec) else table.replace("wi_1", "wi")
 
 
