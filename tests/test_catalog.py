@@ -214,6 +214,16 @@ def test_strict_lint_wants_every_source_used_and_nothing_from_memory(tmp_path: P
     assert (memory.line, memory.message) == (4, "facts.family is from memory; open a source that states it")
 
 
+def test_strict_lint_wants_access_in_keeping_with_the_license(tmp_path: Path) -> None:
+    barred = GOOD.replace('weights_license = { is = "MIT"', 'weights_license = { is = "CC-BY-NC-4.0"')
+    folder = write_catalog(tmp_path, a=barred)
+    assert lint.lint(folder=folder) == []
+    (finding,) = lint.lint(strict=True, folder=folder)
+    assert finding.file == "entries/a.toml"
+    assert finding.line == 14
+    assert "facts.access is 'open-weights', but 'CC-BY-NC-4.0' keeps commercial use out" in finding.message
+
+
 def test_lines_are_found_in_every_corner_of_toml() -> None:
     text = 'a = """\nb = 1\n"""\n# c = 1\n[t]\nlist = [\n  1,\n  2,\n]\n"x.y" = { is = [1], k = "v" }\n'
     text += "[t.u]\n[[r]]\ns = 1\n\n[[r]]\ns = 2\n"

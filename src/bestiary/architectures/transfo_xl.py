@@ -86,7 +86,8 @@ def gopher(
 ) -> Transformer:
     """Gopher (Rae et al. 2021) and Chinchilla (Hoffmann et al. 2022): pre-norm, RMSNorm, Transformer-XL's scores.
 
-    The nonlinearity, which maps have biases and the norm's smallest number were never published: they are stand-ins.
+    Gopher's section on models names two changes to GPT-2 and no nonlinearity or bias, so GELU and the MLPs' biases are
+    GPT-2's; the norm's smallest number is a stand-in.
     The stated counts need the map of distances in every layer and an output that reads the token table.
     """
     norm = RMSNorm(eps)

@@ -13,8 +13,8 @@ from bestiary.catalog.schema import HOME, Entry, sourced
 def lint(strict: bool = False, folder: Path = HOME) -> list[Finding]:
     """Return the findings in a catalog's folder causes first; none means that it reads.
 
-    ``strict`` also wants every source used, no statement that rests on memory, and every entry to run: one whose
-    architecture is undisclosed, as a labelled stand-in.
+    ``strict`` also wants every source used, no statement that rests on memory, access in keeping with the license, and
+    every entry to run: one whose architecture is undisclosed, as a labelled stand-in.
     """
     reading = survey(folder)
     findings = [*reading.findings]
@@ -22,6 +22,9 @@ def lint(strict: bool = False, folder: Path = HOME) -> list[Finding]:
         findings += _unused_sources(reading)
         findings += (finding for entry in reading.entries.values() for finding in _from_memory(entry, folder))
         findings += (finding for entry in reading.entries.values() for finding in _without_twin(entry))
+        findings += (
+            finding for entry in reading.entries.values() for finding in _freer_than_its_license(entry, reading, folder)
+        )
     return findings
 
 
@@ -36,6 +39,16 @@ def _unused_sources(reading: Reading) -> Iterator[Finding]:
 def _without_twin(entry: Entry) -> Iterator[Finding]:
     if not entry.runnable and not entry.stand_in:
         yield Finding(f"entries/{entry.slug}.toml", 1, "nothing runs; add a [stand_in] with like and why")
+
+
+def _freer_than_its_license(entry: Entry, reading: Reading, folder: Path) -> Iterator[Finding]:
+    access, terms = entry.facts.access.value, entry.facts.weights_license.value
+    known = reading.vocabulary.licenses.get(terms)
+    if access in ("open-weights", "gated-weights") and known and known.commercial == "no":
+        path = folder / "entries" / f"{entry.slug}.toml"
+        line = line_of(("facts", "access"), key_lines(path.read_text(encoding="utf-8")))
+        message = f"facts.access is '{access}', but '{terms}' keeps commercial use out; write 'research-weights'"
+        yield Finding(f"entries/{path.name}", line, message)
 
 
 def _from_memory(entry: Entry, folder: Path) -> Iterator[Finding]:

@@ -24,6 +24,13 @@ Argument: TypeAlias = bool | int | float | str | tuple[int, ...]
 Sure: TypeAlias = Literal["stated", "derived", "estimated", "disputed", "memory"]
 Form: TypeAlias = Literal["encoder", "decoder", "encoder-decoder", "dual-encoder", "diffusion", "other", "undisclosed"]
 Access: TypeAlias = Literal["open-weights", "gated-weights", "research-weights", "api-only", "unreleased"]
+"""How the weights are had, by their terms first and the way to them second, for an entry's default size.
+
+``research-weights``: published under terms that keep commercial use out, or as a difference or an adapter to weights
+under such terms, however they are had. ``gated-weights``: given on request or after a form, commercial use not kept
+out. ``open-weights``: anyone may download them, commercial use not kept out, or no terms named. ``api-only``: reached
+as a service, the weights never published. ``unreleased``: neither.
+"""
 Edge: TypeAlias = Literal["architecture", "weights", "data", "distilled", "successor"]
 Counted: TypeAlias = Literal["total", "active", "embedding", "non_embedding"]
 Verdict: TypeAlias = Literal["yes", "conditional", "no", "unknown"]
