@@ -176,6 +176,7 @@ ROWS: tuple[Row, ...] = (
     *rows(gptj, "GPTJModel GPTJForCausalLM GPTJForSequenceClassification GPTJForQuestionAnswering", **_GPTJ),
     Row("GPTJForCausalLM", partial(gptj, tie_word_embeddings=True), "tied", **_GPTJ),
     *rows(gpt_neox, _NEOX, **TURNED),
+    _neox("ten-digits", hidden_act="gelu_fast"),
     _neox("serial", use_parallel_residual=False),
     _neox("tied", tie_word_embeddings=True, attention_bias=False),
     _neox("dynamic", rope_scaling={"type": "dynamic", "factor": 2.0}, steady=False, max_position_embeddings=8),

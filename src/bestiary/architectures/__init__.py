@@ -37,7 +37,7 @@ from bestiary.architectures import (
 from bestiary.architectures.heads import Task
 from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import Model, check
-from bestiary.spec.check import MAX_DEPTH, MAX_SIZE
+from bestiary.spec.limits import MAX_DEPTH, MAX_SIZE
 
 __all__ = ["ARCHITECTURES", "Architecture", "make", "with_task"]
 

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from bestiary.architectures.bert import bert
 from bestiary.architectures.heads import Heads
-from bestiary.spec import (
-    Activation,
-    Classifier,
-    LayerNorm,
-    LMHead,
-    ReplacedTokens,
-    Transform,
-    Transformer,
-)
+from bestiary.spec import Activation, Classifier, LayerNorm, LMHead, ReplacedTokens, Transform, Transformer
 
 
 def electra(

@@ -11,10 +11,7 @@ from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
-from bestiary.nn.heads import (
-    HEADS,
-    Prepares,
-)
+from bestiary.nn.heads import HEADS, Prepares
 from bestiary.nn.output import Output
 
 

@@ -13,15 +13,7 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.base import Model, advance, tower
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
-from bestiary.nn.embeddings import (
-    NarrowTokens,
-    NormedTokens,
-    Patches,
-    ScaledTokens,
-    SharedTokens,
-    TaskTokens,
-    Tokens,
-)
+from bestiary.nn.embeddings import NarrowTokens, NormedTokens, Patches, ScaledTokens, SharedTokens, TaskTokens, Tokens
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
 

@@ -20,13 +20,7 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.experts import (
-    Experts,
-    Router,
-    Top1,
-    Top2,
-    TopK,
-)
+from bestiary.spec.experts import Experts, Router, Top1, Top2, TopK
 from bestiary.spec.flat import flat
 from bestiary.spec.fusion import Fusion, SideAttention, side_width
 from bestiary.spec.heads import (
@@ -44,14 +38,7 @@ from bestiary.spec.heads import (
     SpansAfterQuestion,
     Transform,
 )
-from bestiary.spec.masks import (
-    BlockSparse,
-    Causal,
-    Mask,
-    MemorySpan,
-    Prefix,
-    Window,
-)
+from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.models import (
     EncoderDecoder,
     Model,

@@ -7,15 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
 
-from bestiary.spec.embeddings import (
-    AdaptiveTokens,
-    Embedding,
-    NarrowTokens,
-    Patches,
-    SharedTokens,
-    Targeted,
-    Tokens,
-)
+from bestiary.spec.embeddings import AdaptiveTokens, Embedding, NarrowTokens, Patches, SharedTokens, Targeted, Tokens
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
 from bestiary.spec.stacks import Stack

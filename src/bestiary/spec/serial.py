@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import Any, cast
 
 from bestiary.errors import BestiaryError, nearest
-from bestiary.spec.check import MAX_DEPTH, check
+from bestiary.spec.check import check
 from bestiary.spec.fields import hints, misfit
+from bestiary.spec.limits import MAX_DEPTH
 from bestiary.spec.models import EncoderDecoder, Model, Transformer
 from bestiary.spec.node import Named, Node
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bestiary.errors import BestiaryError
 from bestiary.spec import Transformer, own_layers
-from bestiary.spec.check import MAX_DEPTH, MAX_SIZE
+from bestiary.spec.limits import MAX_DEPTH, MAX_SIZE
 from bestiary.weights.config import (
     ACTIVATIONS,
     WAIVE,

@@ -7,7 +7,7 @@ from typing import Any
 
 from bestiary.errors import BestiaryError
 from bestiary.spec import Causal, Transformer, Window
-from bestiary.spec.check import MAX_DEPTH
+from bestiary.spec.limits import MAX_DEPTH
 from bestiary.weights.config import (
     ACTIVATIONS,
     WAIVE,

@@ -1,0 +1,357 @@
+"""The parts of each node and their parameters: one rule for each kind of node."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bestiary.sizing.layers import owned
+from bestiary.sizing.maps import maps
+from bestiary.spec import (
+    GLU,
+    MLP,
+    AdaptiveLMHead,
+    AdaptiveTokens,
+    Alibi,
+    Attention,
+    Blank,
+    BoundedAttention,
+    BucketTable,
+    Classifier,
+    CoarseAlibi,
+    CrossAttention,
+    DisentangledAttention,
+    DistanceTable,
+    EncoderDecoder,
+    EntityScores,
+    Experts,
+    FirstGlobal,
+    Fusion,
+    HeadNorm,
+    InputConvolution,
+    JointNorm,
+    KeyAlibi,
+    Layer,
+    LayerNorm,
+    Learned,
+    LearnedAfterPadding,
+    LearnedBlocks,
+    LearnedByMask,
+    LMHead,
+    Model,
+    NarrowTokens,
+    Node,
+    Normed,
+    NormedTokens,
+    OwnHeadNorm,
+    Parallel,
+    Patches,
+    Pooler,
+    QKNorm,
+    QKNormAttention,
+    QuestionGlobal,
+    RelativeAttention,
+    ReplacedTokens,
+    RescaleNorm,
+    RMSNorm,
+    Rotary,
+    RoundedLayerNorm,
+    RoundedRotary,
+    ScaledTokens,
+    SentencePair,
+    SharedTokens,
+    ShiftedRMSNorm,
+    Sinusoidal,
+    SinusoidalAfterPadding,
+    SinusoidalHalves,
+    SinusoidalTable,
+    Spans,
+    SpansAfterQuestion,
+    Stack,
+    T5Bias,
+    Targeted,
+    TaskTokens,
+    Tokens,
+    Tower,
+    Transform,
+    Transformer,
+    TwoStreamAttention,
+    WindowedAttention,
+    ZeroCenteredNorm,
+    as_heads_see,
+    band_sizes,
+    branch_names,
+    own_layers,
+    walk_once,
+)
+
+Parts = Iterator[tuple[str, int]]
+"""Names of modules inside a node (empty for the node's own parameters), and how many parameters each has."""
+
+
+def parts_of(node: Node, width: int, model: Model) -> Parts:
+    """Yield a node's parts. ``width`` is that of what it acts on: of vectors, or, for score positions, the heads."""
+    return _RULES[type(node)](node, width, model)
+
+
+def _inside(name: str, node: Node | None, width: int, model: Model) -> Parts:
+    """Yield the parts of a node that stands at ``name`` in another one, if it is there."""
+    if node is not None:
+        yield from ((f"{name}.{part}" if part else name, number) for part, number in parts_of(node, width, model))
+
+
+def _nothing(node: Node, width: int, model: Model) -> Parts:
+    return iter(())
+
+
+def _linear(node: Node, width: int, model: Model) -> Parts:
+    yield "", sum([linear.parameters for linear in maps(node, model).values()])
+
+
+def _attention(node: Attention, width: int, model: Model) -> Parts:
+    yield from _linear(node, width, model)
+    yield from _inside("position", node.position, node.heads, model)
+
+
+def _relative(node: RelativeAttention | TwoStreamAttention, width: int, model: Model) -> Parts:
+    linear = maps(node, model)
+    vectors = 5 if isinstance(node, TwoStreamAttention) else 2  # two, and for segments one more and a pair
+    yield "", sum([one.parameters for one in linear.values()]) + vectors * linear["q"].outputs
+
+
+def _targeted(node: Targeted, width: int, model: Model) -> Parts:
+    yield from parts_of(node.tokens, width, model)
+    yield "target", width
+
+
+def _qk_norm_attention(node: QKNormAttention, width: int, model: Model) -> Parts:
+    yield from _attention(node, width, model)
+    for name, heads in (("q", node.heads), ("k", node.kv_heads or node.heads)):
+        width = maps(node, model)[name].outputs
+        yield f"{name}.norm", _QK_NORMS[type(node.qk_norm)](node.qk_norm, heads, width // heads, model)
+
+
+def _norm_size(norm: Node, width: int, model: Model) -> int:
+    return sum(number for _, number in parts_of(norm, width, model))
+
+
+_QK_NORMS: dict[type[QKNorm], Callable[[Any, int, int, Model], int]] = {
+    HeadNorm: lambda node, heads, head_dim, model: _norm_size(node.norm, head_dim, model),
+    OwnHeadNorm: lambda node, heads, head_dim, model: heads * _norm_size(node.norm, head_dim, model),
+    JointNorm: lambda node, heads, head_dim, model: _norm_size(node.norm, heads * head_dim, model),
+}
+
+
+def _experts(node: Experts, width: int, model: Model) -> Parts:
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+    yield "experts", node.experts * sum(number for _, number in parts_of(node.expert, width, model))
+
+
+def _fusion(node: Fusion, width: int, model: Model) -> Parts:
+    yield from _linear(node, width, model)
+    yield from _inside("attention_norm", node.norm if node.attention else None, node.width, model)
+    yield from _inside("side_norm", node.norm, node.width, model)
+
+
+def _distances(node: DistanceTable | BucketTable, width: int, model: Model) -> Parts:
+    yield "", node.rows * model.dim
+    yield from _inside("norm", node.norm, model.dim, model)
+
+
+def _normed(node: Normed, width: int, model: Model) -> Parts:
+    yield from _inside("norm", node.norm, width, model)
+    yield from _inside("op", node.op, width, model)
+
+
+def _parallel(node: Parallel, width: int, model: Model) -> Parts:
+    for name, op in zip(branch_names(node.ops), node.ops, strict=True):
+        yield from _inside(name, op, width, model)
+
+
+def _tokens(node: Tokens, width: int, model: Model) -> Parts:
+    width = node.width or width
+    yield "tokens", node.vocab * width
+    yield "types", node.types * width
+    yield from _shared_tokens(node, width, model)
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+
+
+def _task_tokens(node: TaskTokens, width: int, model: Model) -> Parts:
+    yield from _tokens(node, width, model)
+    yield "tasks", node.tasks * (node.width or width)
+
+
+def _shared_tokens(node: Tokens | SharedTokens, width: int, model: Model) -> Parts:
+    yield from _inside("position", node.position, width, model)
+    yield from _inside("norm", node.norm, width, model)
+
+
+def _narrow_tokens(node: NarrowTokens, width: int, model: Model) -> Parts:
+    yield "tokens", node.vocab * node.width
+    yield from _inside("position", node.position, width, model)
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+
+
+def _patches(node: Patches, width: int, model: Model) -> Parts:
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+    yield "extra", node.extra * width
+    yield "position", ((node.image // node.patch) ** 2 + node.extra) * width if node.position else 0
+
+
+def _head(node: Node, width: int, model: Model) -> Parts:
+    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
+
+
+def _lm_head(node: LMHead, width: int, model: Model) -> Parts:
+    linear = maps(node, model)
+    output = linear.pop("output", None)
+    yield from ((name, dense.parameters) for name, dense in linear.items())
+    yield from _transform_norm(node.transform, output.inputs if output else width, model)
+    if output:  # a tied head reads the token table, which is counted where it stands
+        yield ("bias", output.bias * output.outputs) if node.tied else ("output", output.parameters)
+
+
+def _adaptive_tokens(node: AdaptiveTokens, width: int, model: Model) -> Parts:
+    sizes = band_sizes(node.vocab, node.cutoffs)
+    yield "tables", sum([size * own for size, own in zip(sizes, node.widths, strict=False)])
+    yield "projections", sum([linear.parameters for linear in maps(node, model).values()])
+
+
+def _adaptive_lm_head(node: AdaptiveLMHead, width: int, model: Model) -> Parts:
+    linear = maps(node, model)
+    tables = [one for name, one in linear.items() if name.startswith("tables")]
+    yield "tables", 0 if node.tied else sum([one.weights for one in tables])
+    yield "biases", sum([one.outputs for one in tables])
+    yield "clusters", linear["clusters"].parameters if linear else 0
+    own = [f"projections.{band}" for band in node.own]
+    yield "projections", sum([linear[name].parameters for name in own if name in linear])  # a half-made edit lacks some
+
+
+def _classifier(node: Classifier | Spans, width: int, model: Model) -> Parts:
+    yield from _head(node, width, model)
+    yield from _transform_norm(node.transform, width, model)
+
+
+def _entity_scores(node: EntityScores, width: int, model: Model) -> Parts:
+    yield from _head(node, width, model)
+    yield from _transform_norm(node.transform, maps(node, model)["transform.dense"].outputs, model)
+
+
+def _spans_after_question(node: SpansAfterQuestion, width: int, model: Model) -> Parts:
+    yield from _head(node, width, model)
+    yield from _inside("norm", node.norm, width, model)
+
+
+def _transform_norm(transform: Transform | None, width: int, model: Model) -> Parts:
+    return _inside("transform.norm", transform and transform.norm, width, model)
+
+
+def _stack(node: Stack, width: int, model: Model) -> Parts:
+    sums: Counter[str] = Counter()
+    for layer, times in owned(node).items():
+        for part, number in _layer(layer, width, model):
+            sums[part] += times * number
+    yield from ((f"layers[*].{part}", number) for part, number in sums.items())
+    yield from _inside("norm", node.norm, width, model)
+    if node.position is not None:
+        heads = next((part.heads for _, part in walk_once(own_layers(node)) if isinstance(part, Attention)), 1)
+        yield from _inside("position", node.position, heads, model)
+
+
+def _layer(layer: Layer, width: int, model: Model) -> Parts:
+    for name, branch in zip(branch_names(layer), layer, strict=True):
+        yield from _inside(name, branch.op, width, model)
+        yield from _inside(f"{name}_norm", branch.norm, width, model)
+        if branch.placement == "both":
+            yield from _inside(f"{name}_post_norm", branch.norm, width, model)
+
+
+def _tower(node: Tower | Transformer, width: int, model: Model) -> Parts:
+    yield from _inside("embed", node.embed, width, model)
+    yield from _inside("stack", node.stack, width, model)
+
+
+def _transformer(node: Transformer, width: int, model: Model) -> Parts:
+    yield from _tower(node, width, model)
+    seen = as_heads_see(model)
+    for name, head in node.heads.items():
+        yield from _inside(f"heads.{name}", head, seen.dim, seen)
+
+
+def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
+    yield from _inside("encoder", node.encoder, width, model)
+    yield from _inside("decoder", node.decoder, width, model)
+    for name, head in node.heads.items():
+        yield from _inside(f"heads.{name}", head, width, model)
+
+
+def _own(number: Callable[[Any, int], int]) -> Callable[[Any, int, Model], Parts]:
+    """Return the rule of a node that is one module without parts."""
+    return lambda node, width, model: iter((("", number(node, width)),))
+
+
+_RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
+    Transformer: _transformer,
+    EncoderDecoder: _encoder_decoder,
+    Tower: _tower,
+    Stack: _stack,
+    Tokens: _tokens,
+    TaskTokens: _task_tokens,
+    Targeted: _targeted,
+    ScaledTokens: _tokens,
+    SharedTokens: _shared_tokens,
+    NormedTokens: _shared_tokens,
+    NarrowTokens: _narrow_tokens,
+    Patches: _patches,
+    Attention: _attention,
+    QKNormAttention: _qk_norm_attention,
+    BoundedAttention: _attention,
+    CrossAttention: _linear,
+    RelativeAttention: _relative,
+    TwoStreamAttention: _relative,
+    WindowedAttention: _linear,
+    DisentangledAttention: _linear,
+    InputConvolution: _linear,
+    Blank: _nothing,
+    DistanceTable: _distances,
+    BucketTable: _distances,
+    MLP: _linear,
+    GLU: _linear,
+    Fusion: _fusion,
+    Experts: _experts,
+    Normed: _normed,
+    Parallel: _parallel,
+    LayerNorm: _own(lambda node, width: width * (1 + node.bias)),
+    RoundedLayerNorm: _own(lambda node, width: 2 * width),
+    RMSNorm: _own(lambda node, width: width),
+    RescaleNorm: _own(lambda node, width: width),
+    ShiftedRMSNorm: _own(lambda node, width: 2 * width),
+    ZeroCenteredNorm: _own(lambda node, width: width),
+    Learned: _own(lambda node, width: (node.length + node.offset) * width),
+    LearnedAfterPadding: _own(lambda node, width: (node.length + node.pad + 1) * width),
+    LearnedBlocks: _own(lambda node, width: 2 * (node.length + 1) * width),
+    LearnedByMask: _own(lambda node, width: (node.length + node.offset) * width),
+    Sinusoidal: _nothing,
+    SinusoidalTable: _nothing,
+    SinusoidalAfterPadding: _nothing,
+    SinusoidalHalves: _nothing,
+    Rotary: _nothing,
+    RoundedRotary: _nothing,
+    Alibi: _nothing,
+    KeyAlibi: _nothing,
+    CoarseAlibi: _nothing,
+    T5Bias: _own(lambda node, width: node.buckets * width),
+    Pooler: _head,
+    FirstGlobal: _nothing,
+    QuestionGlobal: _nothing,
+    LMHead: _lm_head,
+    AdaptiveTokens: _adaptive_tokens,
+    AdaptiveLMHead: _adaptive_lm_head,
+    Classifier: _classifier,
+    SentencePair: _head,
+    EntityScores: _entity_scores,
+    Spans: _classifier,
+    SpansAfterQuestion: _spans_after_question,
+    ReplacedTokens: _head,
+}

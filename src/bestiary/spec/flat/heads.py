@@ -1,0 +1,75 @@
+"""The flat view of heads: what is read off the last hidden state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from bestiary.spec.embeddings import Tokens
+from bestiary.spec.flat.ops import Line, norm_word
+from bestiary.spec.fusion import side_width
+from bestiary.spec.heads import (
+    AdaptiveLMHead,
+    Classifier,
+    EntityScores,
+    FirstGlobal,
+    Head,
+    LMHead,
+    Pooler,
+    QuestionGlobal,
+    ReplacedTokens,
+    SentencePair,
+    Spans,
+    SpansAfterQuestion,
+    Transform,
+)
+from bestiary.spec.models import vocabulary
+
+
+def head_lines(name: str, head: Head, spec: Any) -> Iterator[Line]:
+    """Yield the lines of a head."""
+    if isinstance(head, Pooler):
+        yield f"pooler_output = {head.activation}(x[:, 0] @ W + b)", f"head {name}"
+    elif isinstance(head, AdaptiveLMHead):
+        yield "p = log_softmax(concat(x @ W[0].T + b[0], x @ clusters.T + c))", f"head {name}: the first band, clusters"
+        yield "logits = concat(p[:band], p[cluster] + log_softmax(x @ W[band].T + b[band]), ...)", "log-probabilities"
+    elif isinstance(head, LMHead):
+        table = cast(Tokens, vocabulary(spec))
+        yield from _transform(head.transform)
+        source = ("h" if head.transform else "x") + (f" * {spec.dim}**-0.5" if head.scaled else "")
+        matrix = "token.T" if head.tied else "W"
+        bias = " + b" if head.bias or head.offset else ""
+        yield f"logits = {source} @ {matrix}{bias}", f"head {name}: [B, T, {table.vocab}]"
+    elif isinstance(head, Classifier):
+        read = {"every": "x", "first": "x[:, 0]", "last": "x[:, last]", "end": "x[:, -1]"}
+        read |= {"mean": "mean(x)", "source_end": "x[:, last of input_ids]", "pooled": "pooler_output"}
+        yield from _transform(head.transform)
+        source = "h" if head.transform else read[head.source]
+        yield f"logits = {source} @ W{' + b' if head.bias else ''}", f"head {name}: {head.labels} labels"
+    elif isinstance(head, ReplacedTokens):
+        yield f"h = {head.activation}(x @ W + b)", ""
+        yield "logits = h @ w + b", f"head {name}: [B, T]"
+    elif isinstance(head, EntityScores):
+        yield from _transform(head.transform)
+        yield "entity_logits = h @ entity_candidates.T", f"head {name}: one for each candidate, {side_width(spec)} wide"
+    elif isinstance(head, FirstGlobal | QuestionGlobal):
+        first = (
+            "the first token is" if isinstance(head, FirstGlobal) else f"tokens before the first {head.separator} are"
+        )
+        yield f"# {first} global unless the input says which are", f"head {name}"
+    elif isinstance(head, SentencePair):
+        yield "seq_relationship_logits = pooler_output @ W + b", f"head {name}"
+    elif isinstance(head, SpansAfterQuestion):
+        yield f"m = {head.activation}(x @ W1 + b1) @ W2 + b2", f"{spec.dim} -> {head.hidden} -> {spec.dim}"
+        yield f"x = {norm_word(head.norm)}(x + m)", ""
+        yield "start_logits, end_logits = columns(x @ W + b)", f"head {name}: never in the question"
+    else:
+        assert isinstance(head, Spans)
+        yield from _transform(head.transform)
+        yield f"start_logits, end_logits = columns({'h' if head.transform else 'x'} @ W + b)", f"head {name}"
+
+
+def _transform(transform: Transform | None) -> Iterator[Line]:
+    if transform is not None:
+        dense = f"{transform.activation}(x @ W{' + b' if transform.bias else ''})"
+        yield f"h = {norm_word(transform.norm)}({dense})" if transform.norm else f"h = {dense}", ""

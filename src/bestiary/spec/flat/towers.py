@@ -1,0 +1,170 @@
+"""The flat view of whole models: embeddings, layers folded, branches with their norms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from bestiary.spec.edit import swap
+from bestiary.spec.embeddings import (
+    AdaptiveTokens,
+    Embedding,
+    NarrowTokens,
+    NormedTokens,
+    Patches,
+    ScaledTokens,
+    SharedTokens,
+    Targeted,
+    TaskTokens,
+    Tokens,
+)
+from bestiary.spec.flat.heads import head_lines
+from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
+from bestiary.spec.fold import fold
+from bestiary.spec.fusion import side_width
+from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
+from bestiary.spec.ops import Attention
+from bestiary.spec.positions import (
+    EmbeddingPosition,
+    Learned,
+    LearnedAfterPadding,
+    LearnedBlocks,
+    LearnedByMask,
+    Sinusoidal,
+    SinusoidalAfterPadding,
+    SinusoidalHalves,
+    SinusoidalTable,
+)
+from bestiary.spec.stacks import Repeat, Residual, Stack
+
+
+def flat(spec: Transformer | EncoderDecoder) -> str:
+    """Return the forward pass as pseudo-code. B is the batch, T the tokens, S the encoder's tokens."""
+    if isinstance(spec, EncoderDecoder):
+        lines = [*_tower(spec.encoder.embed, spec.encoder.stack, spec, "input_ids", "S"), ("memory = x", "")]
+        lines += [("", ""), *_tower(spec.decoder.embed, spec.decoder.stack, spec, "decoder_input_ids", "T")]
+        header = "def forward(input_ids, decoder_input_ids):"
+    else:
+        width = side_width(spec)
+        given = "pixel_values" if isinstance(spec.embed, Patches) else "input_ids"
+        header = f"def forward({given}):" if width is None else f"def forward({given}, entity_embeds, entity_mask):"
+        lines = [] if width is None else [("e = entity_embeds", f"[B, T, {width}], zeros where none is given")]
+        lines += _tower(spec.embed, spec.stack, spec, "input_ids", "T")
+        if isinstance(spec.embed, NarrowTokens):
+            lines.append(("x = x @ Wnarrow", f"{spec.dim} -> {spec.embed.width}"))
+    for name, head in spec.heads.items():
+        lines += [("", ""), *head_lines(name, head, spec)]
+    return "\n".join([header, *(_aligned(code, remark) for code, remark in lines)])
+
+
+def _aligned(code: str, remark: str) -> str:
+    text = f"    {code}" if code else ""
+    return f"{text:<88} # {remark}" if remark else text.rstrip()
+
+
+def _tower(embed: Embedding, stack: Stack, spec: Any, ids: str, length: str) -> Iterator[Line]:
+    yield from _embed(embed, spec, ids, length)
+    if stack.position is not None:  # shown in each attention, which is where it acts
+        yield f"# {score_word(stack.position)} is learned or computed once and shared by every layer", ""
+        stack = swap(
+            stack, Attention, lambda attention: attention.replace(position=attention.position or stack.position)
+        )
+    yield from _layers(stack.layers, spec.dim)
+    if stack.norm is not None:
+        yield f"x = {norm_word(stack.norm)}(x)", ""
+
+
+def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]:
+    if isinstance(embed, Targeted):
+        yield from _embed(embed.tokens, spec, ids, length)
+        yield "x = concat(x, target for each target)", "where targets are asked for"
+        return
+    if isinstance(embed, AdaptiveTokens):
+        bands = ", ".join(str(edge) for edge in (0, *embed.cutoffs))
+        yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {embed.widths} wide"
+        return
+    if isinstance(embed, Patches):
+        yield from _patches(embed, spec)
+        return
+    if isinstance(embed, NarrowTokens):
+        yield f"x = token[{ids}] @ W", f"[B, {length}, {embed.width}] -> [B, {length}, {spec.dim}]"
+        yield from ((f"x = x + {_position(position)}", "") for position in (embed.position,) if position)
+        return
+    tokens = cast("Tokens | SharedTokens", embed)
+    table = cast(Tokens, embed if isinstance(embed, Tokens) else vocabulary(spec))
+    width = table.width or spec.dim
+    terms = [f"token[{ids}]" + (f" * sqrt({width})" if tokens.scaled or isinstance(embed, ScaledTokens) else "")]
+    terms += ["segment[token_type_ids]"] if isinstance(tokens, Tokens) and tokens.types else []
+    terms += ["task[task_type_ids]"] if isinstance(tokens, TaskTokens) else []
+    terms += [_position(tokens.position)] if tokens.position is not None else []
+    if isinstance(tokens, NormedTokens) and tokens.norm is not None:
+        terms[0] = f"{norm_word(tokens.norm)}({terms[0]})"
+    yield f"x = {' + '.join(terms)}", f"[B, {length}, {width}]"
+    if tokens.norm is not None and not isinstance(tokens, NormedTokens):
+        yield f"x = {norm_word(tokens.norm)}(x)", ""
+    if table.width is not None and isinstance(embed, Tokens):
+        yield "x = x @ W + b", f"{width} -> {spec.dim}"
+
+
+def _patches(embed: Patches, spec: Any) -> Iterator[Line]:
+    count = (embed.image // embed.patch) ** 2
+    pixels = embed.channels * embed.patch**2
+    yield "x = patches(pixel_values) @ W + b", f"{count} patches of {pixels} values -> [B, {count}, {spec.dim}]"
+    if embed.extra:
+        yield "x = concat(extra_tokens, x)", f"[B, {count + embed.extra}, {spec.dim}]"
+    if embed.position is not None:
+        yield "x = x + position", "a learned vector for each place"
+
+
+def _position(position: EmbeddingPosition) -> str:
+    if isinstance(position, Learned | LearnedByMask):
+        return (
+            "position[0, 1, ...]" if not position.offset else f"position[{position.offset}, {position.offset + 1}, ...]"
+        )
+    if isinstance(position, LearnedBlocks):
+        return "place[position_ids[0]] + block[position_ids[1]]"
+    if isinstance(position, LearnedAfterPadding):
+        return f"position[{position.pad + 1}, {position.pad + 2}, ...]"
+    if isinstance(position, SinusoidalAfterPadding):
+        return f"sines_and_cosines[{position.pad + 1}, {position.pad + 2}, ...]"
+    return "sines_and_cosines" if isinstance(position, Sinusoidal | SinusoidalTable | SinusoidalHalves) else "position"
+
+
+def _layers(layers: Any, dim: int) -> Iterator[Line]:
+    yield from _fold(fold(layers), dim)
+
+
+def _fold(runs: Any, dim: int) -> Iterator[Line]:
+    for times, unit in runs:
+        indent = ""
+        if times > 1:
+            yield f"repeat {times} times:", "each with weights of its own"
+            indent = "    "
+        for code, remark in _fold(unit, dim) if isinstance(unit, list) else _layer(unit, dim):
+            yield indent + code, remark
+
+
+def _layer(layer: Any, dim: int) -> Iterator[Line]:
+    if isinstance(layer, Repeat):
+        yield f"repeat {layer.times} times:", "with the same weights"
+        for code, remark in _layers(layer.layers, dim):
+            yield "    " + code, remark
+        return
+    for branch in cast("tuple[Residual, ...]", layer):
+        yield from _branch(branch, dim)
+
+
+def _branch(branch: Residual, dim: int) -> Iterator[Line]:
+    norm = norm_word(branch.norm) if branch.norm is not None else None
+    before = norm is not None and branch.placement in ("pre", "both")
+    if before:
+        yield f"h = {norm}(x)", ""
+    source = "h" if before else "x"
+    result = yield from op_lines(branch.op, source, dim)
+    added = f"{branch.scale:g} * ({result})" if branch.scale != 1.0 else result
+    if norm is not None and branch.placement == "post":
+        yield f"x = {norm}(x + {added})", ""
+    elif norm is not None and branch.placement in ("output", "both"):
+        yield f"x = x + {norm}({added})", ""
+    else:
+        yield f"x = x + {added}", ""
