@@ -30,7 +30,7 @@ lint: $(DEV)  ## style, types, import contracts, and the catalog's own rules
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/bestiary lint
+	$(BIN)/bestiary lint --strict
 
 record: $(DEV)  ## write anew what the reference implementation counts, after entries have changed
 	$(BIN)/python tests/reference_counts.py
