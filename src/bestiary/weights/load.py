@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +13,7 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants, skeleton
-from bestiary.sizing.layers import owned
-from bestiary.spec import AdaptiveLMHead, Experts, LMHead, Stack, check, walk, walk_once
+from bestiary.spec import AdaptiveLMHead, Experts, Layer, LMHead, Stack, check, own_layers, walk, walk_once
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.dialects import gguf
 from bestiary.weights.folder import CheckpointFolder, open_folder
@@ -186,19 +184,22 @@ def _patterns(name: str) -> list[re.Pattern[str]]:
 def _check_depth(tensors: TensorFiles, meaning: Meaning, where: Path) -> None:
     """Refuse a depth, or experts, that the files cannot fill before so many modules are built or names written out."""
     spec = meaning.spec
-    layers = Counter[Any]()
-    for _, node in walk_once(spec):
-        layers.update(owned(node) if isinstance(node, Stack) else {})
-    described = {"layers": layers.total()}
+    layers = [layer for _, node in walk_once(spec) if isinstance(node, Stack) for layer in own_layers(node)]
+    described = {"layers": len(layers)}
     if "{e}" in meaning.dialect.keys(spec):
-        experts = {layer: sum(op.experts for _, op in walk(layer) if isinstance(op, Experts)) for layer in layers}
-        described["experts"] = sum(times * experts[layer] for layer, times in layers.items())
+        distinct = {id(layer): layer for layer in layers}  # equal layers are mostly one object
+        experts = {key: _experts(layer) for key, layer in distinct.items()}
+        described["experts"] = sum(experts[id(layer)] for layer in layers)
     for what, number in described.items():
         if number > len(tensors):
             raise BestiaryError(
                 f"{where}: the config describes {number:,} {what}, but the files hold {len(tensors):,} tensors;"
                 " correct config.json, or take the checkpoint that it belongs to"
             )
+
+
+def _experts(layer: Layer) -> int:
+    return sum(op.experts for _, op in walk(layer) if isinstance(op, Experts))
 
 
 def _check_repeated(tensors: TensorFiles, model: Model, meaning: Meaning, where: Path) -> None:
