@@ -54,5 +54,5 @@ $(RUN): pyproject.toml $(PINS) | $(BIN)/python
 	@touch $@
 
 $(DEV): $(RUN)
-	$(PIP) --editable '.[run,dev]'
+	$(PIP) --editable '.[run,control,dev]'
 	@touch $@

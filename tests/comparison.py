@@ -20,7 +20,8 @@ from bestiary.weights.load import Checkpoint, load_weights
 BATCH, TOKENS = 3, 11
 FIELDS = (
     "last_hidden_state", "logits", "pooler_output", "seq_relationship_logits", "prediction_logits", "sop_logits",
-    "start_logits", "end_logits", "encoder_last_hidden_state",
+    "start_logits", "end_logits", "encoder_last_hidden_state", "text_embeds", "image_embeds", "logits_per_image",
+    "logits_per_text", "pred_boxes", "state_preds", "action_preds", "return_preds", "reconstruction",
 )  # fmt: skip
 
 
@@ -116,12 +117,11 @@ def counted(keep: Tensor) -> Tensor:
 def inputs(case: Case, side: str | None, seed: int = 0, tokens: int = TOKENS) -> dict[str, Tensor]:
     """Return what both models are called with; without padding, no mask is given at all."""
     torch.manual_seed(seed)
-    config = case.config
-    reads = case.row.reads
+    config, reads = case.config, case.row.reads
     if isinstance(case.reference, Recorded):
         return case.reference.inputs(side)
-    if "pixel_values" in reads:
-        return {"pixel_values": torch.randn(BATCH, config.num_channels, config.image_size, config.image_size).double()}
+    if case.row.given is not None:
+        return case.row.given(config, side)
     keep = kept(tokens, side)
     given = {"input_ids": texts(config, keep)}
     given |= {} if side is None else {"attention_mask": keep}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import tempfile
+from importlib import import_module
 
 from hypothesis import settings
 
@@ -20,6 +21,8 @@ os.environ.update(
     MKL_NUM_THREADS=str(THREADS),
     TOKENIZERS_PARALLELISM="false",  # or each worker would start a thread for every core
 )
+
+import_module("torchvision_ops")  # before any reference imports torchvision
 
 # The same draws every time, so that a red run stays red; no deadline, for a shared machine stalls now and then.
 settings.register_profile("house", derandomize=True, deadline=None, database=None)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import torch
+import torchvision_ops  # noqa: F401  # before a reference imports torchvision
 import transformers
 
 from bestiary import spec

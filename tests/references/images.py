@@ -5,9 +5,17 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import torch
+from torch import Tensor
 from transformers import PretrainedConfig, ViTConfig
 
 from references.row import Row, encoder_sizes, rows
+
+
+def pixels(config: Any, side: str | None) -> dict[str, Tensor]:
+    """Draw three images."""
+    size = config.image_size
+    return {"pixel_values": torch.randn(3, config.num_channels, size, size, dtype=torch.float64)}
 
 
 def vit(random: Random, **changes: Any) -> PretrainedConfig:
@@ -22,4 +30,4 @@ def vit(random: Random, **changes: Any) -> PretrainedConfig:
     )
 
 
-ROWS: tuple[Row, ...] = (*rows(vit, "ViTModel ViTForImageClassification", reads=("pixel_values",)),)
+ROWS: tuple[Row, ...] = (*rows(vit, "ViTModel ViTForImageClassification", given=pixels),)

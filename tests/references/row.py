@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import transformers
+from torch import Tensor
 from transformers import PretrainedConfig
 
 transformers.utils.logging.disable_progress_bar()
@@ -32,7 +33,7 @@ class Row:
     reads: tuple[str, ...] = ()
     """What the class takes beside tokens: ``token_type_ids``; ``task_type_ids``; ``global_attention_mask``;
     ``position_ids``, given where padding is on the left; ``target_mapping``, with ``perm_mask``; ``source_twice``, a
-    source with an end of text, and as many tokens for the decoder; ``pixel_values``, instead of tokens."""
+    source with an end of text, and as many tokens for the decoder."""
     caches: bool = True
     """Whether the reference can keep keys and values."""
     steady: bool = True
@@ -51,6 +52,9 @@ class Row:
 
     unseen: tuple[str, ...] = KEY_BIASES
     """How tensors end that change no answer: a key's bias, and here and there another that is added to all keys."""
+
+    given: Callable[[Any, str | None], dict[str, Tensor]] | None = None
+    """What both models are called with, of the reference's config and the side that is padded, where it is no text."""
 
     single: bool = False
     """Whether the reference opens some parameters in float32 whatever the file holds; then all are drawn as such."""

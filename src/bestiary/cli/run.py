@@ -26,9 +26,17 @@ LENGTH, SHARE, SEED = click.IntRange(1, 100_000), click.FloatRange(0, 1, min_ope
 @click.option("--top-p", type=SHARE, help="Draw from the fewest tokens that hold this probability.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of what is drawn, a twin's weights included.")
 @click.option("--chat", is_flag=True, help="Put each text as a user's message to a chat model.")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Where a picture or an episode goes.")
 @json_option
 def verb(
-    source: str, texts: Sequence[str], task: str | None, seed: int, chat: bool, as_json: bool, **options: Any
+    source: str,
+    texts: Sequence[str],
+    task: str | None,
+    seed: int,
+    chat: bool,
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Run a model on texts.
 
@@ -48,7 +56,7 @@ def verb(
     model, label = _opened(source, texts, task, seed)
     asked = [_in_chat(model, text) for text in texts] if chat else list(texts)
     job = jobs.job_of(model.spec)
-    settings = jobs.Settings(seed=seed, twin=model.checkpoint is None, chat=chat, **_sampling(**options))
+    settings = jobs.Settings(seed=seed, twin=model.checkpoint is None, chat=chat, out=out, **_sampling(**options))
     if as_json:
         results = jobs.JOBS[job].answer(model, asked, settings)
         print_json({"model": source, "weights": label, "job": job, "results": results})

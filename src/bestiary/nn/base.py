@@ -20,6 +20,8 @@ class Model(nn.Module):
 
     tokenizer: Any = None
     """What turns text into its inputs, where it was loaded with one."""
+    processor: Any = None
+    """What turns images, sound or other files into its inputs, where it was loaded with one."""
     checkpoint: Any = None
     """The files its weights came from, where they did."""
 

@@ -22,9 +22,16 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
 
 def model(node: spec.Model) -> Model:
     """Build the module of a whole spec."""
-    if isinstance(node, spec.EncoderDecoder):
-        return EncoderDecoder(node)
-    assert isinstance(node, spec.Transformer)
+    return WHOLE[type(node)](node)
+
+
+def _one_tower(node: spec.Transformer) -> Model:
     if spec.side_width(node) is not None:
         return EntityTransformer(node)
     return SegmentTransformer(node) if reads_segments(node) else EMBEDDED[type(node.embed)](node)
+
+
+WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
+    spec.Transformer: _one_tower,
+    spec.EncoderDecoder: EncoderDecoder,
+}

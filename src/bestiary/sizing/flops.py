@@ -10,10 +10,11 @@ costs twice the forward pass, so training costs three times it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bestiary.sizing.cost import Pass, cost, each, once
 from bestiary.sizing.layers import runs
 from bestiary.sizing.maps import maps
 from bestiary.sizing.reach import checked_tokens, context_length, pairs, reach
@@ -121,59 +122,58 @@ def flops(spec: Model, context: int | None = None, source: int | None = None) ->
     language-model head scores every token. Layers that share weights cost as often as they run. Raises
     ``BestiaryError`` when the model has no positions for so many tokens, or no length of its own.
     """
+    tokens, parts = _WHOLE[type(spec)](spec, context, source)
+    return Flops(tokens, Named({path: cost for path, cost in parts if cost}))
+
+
+Costs = Iterable[tuple[str, int]]
+"""Modules and their operations."""
+
+
+def _one_tower(spec: Transformer, context: int | None, source: int | None) -> tuple[int, Costs]:
     tokens = context_length(spec, context)
-    if isinstance(spec, EncoderDecoder):
-        read = checked_tokens("source", tokens if source is None else source, spec.encoder.embed)
-        parts = [
-            *_tower("encoder.", spec.encoder.embed, spec.encoder.stack, _Pass(spec, read)),
-            *_tower("decoder.", spec.decoder.embed, spec.decoder.stack, _Pass(spec, tokens, read)),
-        ]
-    else:
-        assert isinstance(spec, Transformer)
-        read = 0
-        parts = list(_tower("", spec.embed, spec.stack, _Pass(spec, tokens)))
-    parts += [(f"heads.{name}", _cost(head, _Pass(as_heads_see(spec), tokens))) for name, head in spec.heads.items()]
-    return Flops(tokens + read, Named({path: cost for path, cost in parts if cost}))
+    return tokens, [*tower("", spec.embed, spec.stack, Pass(spec, tokens)), *heads(spec, tokens)]
 
 
-@dataclass(frozen=True)
-class _Pass:
-    """What a cost depends on beside the node: the model, the tokens read, and the encoder's tokens."""
+def _two_towers(spec: EncoderDecoder, context: int | None, source: int | None) -> tuple[int, Costs]:
+    tokens = context_length(spec, context)
+    read = checked_tokens("source", tokens if source is None else source, spec.encoder.embed)
+    return tokens + read, [
+        *tower("encoder.", spec.encoder.embed, spec.encoder.stack, Pass(spec, read)),
+        *tower("decoder.", spec.decoder.embed, spec.decoder.stack, Pass(spec, tokens, read)),
+        *heads(spec, tokens),
+    ]
 
-    model: Model
-    tokens: int
-    source: int = 0
+
+def heads(spec: Transformer | EncoderDecoder, tokens: int) -> Costs:
+    """Yield what heads cost."""
+    run = Pass(as_heads_see(spec), tokens)
+    yield from ((f"heads.{name}", cost(head, run)) for name, head in spec.heads.items())
 
 
-def _tower(prefix: str, embed: Node, stack: Stack, run: _Pass) -> Iterator[tuple[str, int]]:
-    yield f"{prefix}embed", _cost(embed, run)
+_WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Costs]]] = {
+    Transformer: _one_tower,
+    EncoderDecoder: _two_towers,
+}
+"""For each kind of whole model: how many tokens a pass reads, and what its modules cost."""
+
+
+def tower(prefix: str, embed: Node, stack: Stack, run: Pass) -> Iterator[tuple[str, int]]:
+    """Yield what an embedding and a stack cost."""
+    yield f"{prefix}embed", cost(embed, run)
     sums: Counter[str] = Counter()
     for layer, times in runs(stack).items():
         for name, branch in zip(branch_names(layer), layer, strict=True):
-            sums[name] += times * _cost(branch.op, run)
+            sums[name] += times * cost(branch.op, run)
     yield from ((f"{prefix}stack.layers[*].{name}", cost) for name, cost in sums.items())
 
 
-def _cost(node: Node, run: _Pass) -> int:
-    return _RULES[type(node)](node, run)
-
-
-def _once(node: Node, run: _Pass) -> int:
-    """The node's linear maps on one vector."""
-    return 2 * sum(linear.weights for linear in maps(node, run.model).values())
-
-
-def _each(node: Node, run: _Pass) -> int:
-    """The node's linear maps on each token."""
-    return run.tokens * _once(node, run)
-
-
-def _attention(node: Attention, run: _Pass) -> int:
+def _attention(node: Attention, run: Pass) -> int:
     inner = maps(node, run.model)["q"].outputs
-    return _each(node, run) + 4 * inner * pairs(node.mask, run.tokens)
+    return each(node, run) + 4 * inner * pairs(node.mask, run.tokens)
 
 
-def _relative(node: RelativeAttention | TwoStreamAttention, run: _Pass) -> int:
+def _relative(node: RelativeAttention | TwoStreamAttention, run: Pass) -> int:
     """Every query is scored by each distance once, and what is seen is a shift of that; targets come on top."""
     linear, tokens = maps(node, run.model), run.tokens
     remembered = node.memory.length if isinstance(node.memory, ZeroMemory) else 0
@@ -187,31 +187,31 @@ def _relative(node: RelativeAttention | TwoStreamAttention, run: _Pass) -> int:
     return 2 * projected + linear["q"].outputs * (4 * seen + 2 * tokens * distances)
 
 
-def _cross_attention(node: CrossAttention, run: _Pass) -> int:
+def _cross_attention(node: CrossAttention, run: Pass) -> int:
     linear = maps(node, run.model)
     asked = run.tokens * (linear["q"].weights + linear["o"].weights)
     read = run.source * (linear["k"].weights + linear["v"].weights)
     return 2 * (asked + read) + 4 * linear["q"].outputs * run.tokens * run.source
 
 
-def _windowed_attention(node: WindowedAttention, run: _Pass) -> int:
+def _windowed_attention(node: WindowedAttention, run: Pass) -> int:
     # Global tokens are the input's, not the model's: counted as none. Each one costs a pass over the tokens more.
     linear = maps(node, run.model)
     each = sum(linear[name].weights for name in ("q", "k", "v", "o"))
     return 2 * run.tokens * each + 4 * linear["q"].outputs * pairs((Window(node.window + 1),), run.tokens)
 
 
-def _experts(node: Experts, run: _Pass) -> int:
+def _experts(node: Experts, run: Pass) -> int:
     """The router, and the experts that a token passes through; none is dropped."""
-    return _each(node, run) + node.router.chosen * _cost(node.expert, run)
+    return each(node, run) + node.router.chosen * cost(node.expert, run)
 
 
-def _fusion(node: Fusion, run: _Pass) -> int:
+def _fusion(node: Fusion, run: Pass) -> int:
     """Every place asks every place of the second stream, aligned or not, as the module computes it."""
-    return _each(node, run) + (4 * node.width * pairs((), run.tokens) if node.attention else 0)
+    return each(node, run) + (4 * node.width * pairs((), run.tokens) if node.attention else 0)
 
 
-def _disentangled(node: DisentangledAttention, run: _Pass) -> int:
+def _disentangled(node: DisentangledAttention, run: Pass) -> int:
     dim, tokens = run.model.dim, run.tokens
     terms = (node.to_position is not None) + (node.from_position is not None)
     rows = _rows_read(
@@ -228,30 +228,30 @@ def _rows_read(table: DistanceTable | BucketTable, tokens: int) -> int:
     return min(farthest, half) + min(farthest, half - 1) + 1
 
 
-def _normed(node: Normed, run: _Pass) -> int:
-    return _cost(node.op, run)
+def _normed(node: Normed, run: Pass) -> int:
+    return cost(node.op, run)
 
 
-def _parallel(node: Parallel, run: _Pass) -> int:
-    return sum(_cost(op, run) for op in node.ops)
+def _parallel(node: Parallel, run: Pass) -> int:
+    return sum(cost(op, run) for op in node.ops)
 
 
-def _patches(node: Patches, run: _Pass) -> int:
-    return (run.tokens - node.extra) * _once(node, run)
+def _patches(node: Patches, run: Pass) -> int:
+    return (run.tokens - node.extra) * once(node, run)
 
 
-def _classifier(node: Classifier, run: _Pass) -> int:
-    return _each(node, run) if node.source == "every" else _once(node, run)
+def _classifier(node: Classifier, run: Pass) -> int:
+    return each(node, run) if node.source == "every" else once(node, run)
 
 
-_RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
-    Tokens: _each,
-    TaskTokens: _each,
-    Targeted: _each,
-    ScaledTokens: _each,
-    SharedTokens: _each,
-    NormedTokens: _each,
-    NarrowTokens: _each,
+RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
+    Tokens: each,
+    TaskTokens: each,
+    Targeted: each,
+    ScaledTokens: each,
+    SharedTokens: each,
+    NormedTokens: each,
+    NarrowTokens: each,
     Patches: _patches,
     Attention: _attention,
     QKNormAttention: _attention,
@@ -261,24 +261,24 @@ _RULES: dict[type[Node], Callable[[Any, _Pass], int]] = {
     TwoStreamAttention: _relative,
     WindowedAttention: _windowed_attention,
     DisentangledAttention: _disentangled,
-    InputConvolution: _each,
-    Blank: _each,
-    MLP: _each,
-    GLU: _each,
+    InputConvolution: each,
+    Blank: each,
+    MLP: each,
+    GLU: each,
     Fusion: _fusion,
     Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
-    Pooler: _once,
-    FirstGlobal: _once,
-    QuestionGlobal: _once,
-    LMHead: _each,
-    AdaptiveTokens: _each,
-    AdaptiveLMHead: _each,
+    Pooler: once,
+    FirstGlobal: once,
+    QuestionGlobal: once,
+    LMHead: each,
+    AdaptiveTokens: each,
+    AdaptiveLMHead: each,
     Classifier: _classifier,
-    SentencePair: _once,
-    EntityScores: _each,
-    Spans: _each,
-    ReplacedTokens: _each,
-    SpansAfterQuestion: _each,
+    SentencePair: once,
+    EntityScores: each,
+    Spans: each,
+    ReplacedTokens: each,
+    SpansAfterQuestion: each,
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from bestiary.sizing.linear import Linear, Maps
 from bestiary.spec import (
     GLU,
     MLP,
@@ -48,27 +49,6 @@ from bestiary.spec import (
     side_width,
     vocabulary,
 )
-
-
-class Linear(NamedTuple):
-    """A matrix from ``inputs`` to ``outputs`` numbers, with a bias or not."""
-
-    inputs: int
-    outputs: int
-    bias: bool = True
-
-    @property
-    def weights(self) -> int:
-        """Entries of the matrix, which are the multiply-adds that one vector costs."""
-        return self.inputs * self.outputs
-
-    @property
-    def parameters(self) -> int:
-        """Entries of the matrix and of the bias."""
-        return self.weights + self.bias * self.outputs
-
-
-Maps = dict[str, Linear]
 
 
 def maps(node: Node, model: Model) -> Maps:

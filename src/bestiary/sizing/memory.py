@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,10 +16,10 @@ from bestiary.spec import (
     Attention,
     CrossAttention,
     EncoderDecoder,
+    Layer,
     Model,
     RelativeAttention,
     Stack,
-    Transformer,
     ZeroMemory,
     walk,
 )
@@ -113,7 +114,7 @@ def cache_bytes(spec: Model, context: int, source: int = 0, batch: int = 1, prec
         if number < least:
             raise BestiaryError(f"{name} is {number}; give at least {least}")
     kept = 0
-    for layer, times in runs(_generating(spec)).items():
+    for layer, times in _generating(spec):
         for _, op in walk(layer):
             if isinstance(op, Attention | CrossAttention | RelativeAttention):
                 width = maps(op, spec)["k"].outputs + maps(op, spec)["v"].outputs
@@ -130,11 +131,11 @@ def _kept(op: Attention | RelativeAttention, context: int) -> int:
     return context if seen.behind is None else min(context, seen.behind + 1)
 
 
-def _generating(spec: Model) -> Stack:
-    if isinstance(spec, EncoderDecoder):
-        return spec.decoder.stack
-    assert isinstance(spec, Transformer)
-    return spec.stack
+def _generating(spec: Model) -> Iterable[tuple[Layer, int]]:
+    """Return the layers that write token by token, with how often each runs; none of a model that does not."""
+    side = getattr(spec, "decoder", spec)
+    stack = getattr(side, "stack", None)
+    return runs(stack).items() if isinstance(stack, Stack) else ()
 
 
 def _stored(numbers: int, precision: Precision) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.maps import maps
 from bestiary.spec import (
@@ -86,32 +87,10 @@ from bestiary.spec import (
     walk_once,
 )
 
-Parts = Iterator[tuple[str, int]]
-"""Names of modules inside a node (empty for the node's own parameters), and how many parameters each has."""
-
-
-def parts_of(node: Node, width: int, model: Model) -> Parts:
-    """Yield a node's parts. ``width`` is that of what it acts on: of vectors, or, for score positions, the heads."""
-    return _RULES[type(node)](node, width, model)
-
-
-def _inside(name: str, node: Node | None, width: int, model: Model) -> Parts:
-    """Yield the parts of a node that stands at ``name`` in another one, if it is there."""
-    if node is not None:
-        yield from ((f"{name}.{part}" if part else name, number) for part, number in parts_of(node, width, model))
-
-
-def _nothing(node: Node, width: int, model: Model) -> Parts:
-    return iter(())
-
-
-def _linear(node: Node, width: int, model: Model) -> Parts:
-    yield "", sum([linear.parameters for linear in maps(node, model).values()])
-
 
 def _attention(node: Attention, width: int, model: Model) -> Parts:
-    yield from _linear(node, width, model)
-    yield from _inside("position", node.position, node.heads, model)
+    yield from linear_parts(node, width, model)
+    yield from inside("position", node.position, node.heads, model)
 
 
 def _relative(node: RelativeAttention | TwoStreamAttention, width: int, model: Model) -> Parts:
@@ -149,24 +128,24 @@ def _experts(node: Experts, width: int, model: Model) -> Parts:
 
 
 def _fusion(node: Fusion, width: int, model: Model) -> Parts:
-    yield from _linear(node, width, model)
-    yield from _inside("attention_norm", node.norm if node.attention else None, node.width, model)
-    yield from _inside("side_norm", node.norm, node.width, model)
+    yield from linear_parts(node, width, model)
+    yield from inside("attention_norm", node.norm if node.attention else None, node.width, model)
+    yield from inside("side_norm", node.norm, node.width, model)
 
 
 def _distances(node: DistanceTable | BucketTable, width: int, model: Model) -> Parts:
     yield "", node.rows * model.dim
-    yield from _inside("norm", node.norm, model.dim, model)
+    yield from inside("norm", node.norm, model.dim, model)
 
 
 def _normed(node: Normed, width: int, model: Model) -> Parts:
-    yield from _inside("norm", node.norm, width, model)
-    yield from _inside("op", node.op, width, model)
+    yield from inside("norm", node.norm, width, model)
+    yield from inside("op", node.op, width, model)
 
 
 def _parallel(node: Parallel, width: int, model: Model) -> Parts:
     for name, op in zip(branch_names(node.ops), node.ops, strict=True):
-        yield from _inside(name, op, width, model)
+        yield from inside(name, op, width, model)
 
 
 def _tokens(node: Tokens, width: int, model: Model) -> Parts:
@@ -183,13 +162,13 @@ def _task_tokens(node: TaskTokens, width: int, model: Model) -> Parts:
 
 
 def _shared_tokens(node: Tokens | SharedTokens, width: int, model: Model) -> Parts:
-    yield from _inside("position", node.position, width, model)
-    yield from _inside("norm", node.norm, width, model)
+    yield from inside("position", node.position, width, model)
+    yield from inside("norm", node.norm, width, model)
 
 
 def _narrow_tokens(node: NarrowTokens, width: int, model: Model) -> Parts:
     yield "tokens", node.vocab * node.width
-    yield from _inside("position", node.position, width, model)
+    yield from inside("position", node.position, width, model)
     yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
 
 
@@ -197,10 +176,6 @@ def _patches(node: Patches, width: int, model: Model) -> Parts:
     yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
     yield "extra", node.extra * width
     yield "position", ((node.image // node.patch) ** 2 + node.extra) * width if node.position else 0
-
-
-def _head(node: Node, width: int, model: Model) -> Parts:
-    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
 
 
 def _lm_head(node: LMHead, width: int, model: Model) -> Parts:
@@ -229,22 +204,22 @@ def _adaptive_lm_head(node: AdaptiveLMHead, width: int, model: Model) -> Parts:
 
 
 def _classifier(node: Classifier | Spans, width: int, model: Model) -> Parts:
-    yield from _head(node, width, model)
+    yield from each_map(node, width, model)
     yield from _transform_norm(node.transform, width, model)
 
 
 def _entity_scores(node: EntityScores, width: int, model: Model) -> Parts:
-    yield from _head(node, width, model)
+    yield from each_map(node, width, model)
     yield from _transform_norm(node.transform, maps(node, model)["transform.dense"].outputs, model)
 
 
 def _spans_after_question(node: SpansAfterQuestion, width: int, model: Model) -> Parts:
-    yield from _head(node, width, model)
-    yield from _inside("norm", node.norm, width, model)
+    yield from each_map(node, width, model)
+    yield from inside("norm", node.norm, width, model)
 
 
 def _transform_norm(transform: Transform | None, width: int, model: Model) -> Parts:
-    return _inside("transform.norm", transform and transform.norm, width, model)
+    return inside("transform.norm", transform and transform.norm, width, model)
 
 
 def _stack(node: Stack, width: int, model: Model) -> Parts:
@@ -253,45 +228,40 @@ def _stack(node: Stack, width: int, model: Model) -> Parts:
         for part, number in _layer(layer, width, model):
             sums[part] += times * number
     yield from ((f"layers[*].{part}", number) for part, number in sums.items())
-    yield from _inside("norm", node.norm, width, model)
+    yield from inside("norm", node.norm, width, model)
     if node.position is not None:
         heads = next((part.heads for _, part in walk_once(own_layers(node)) if isinstance(part, Attention)), 1)
-        yield from _inside("position", node.position, heads, model)
+        yield from inside("position", node.position, heads, model)
 
 
 def _layer(layer: Layer, width: int, model: Model) -> Parts:
     for name, branch in zip(branch_names(layer), layer, strict=True):
-        yield from _inside(name, branch.op, width, model)
-        yield from _inside(f"{name}_norm", branch.norm, width, model)
+        yield from inside(name, branch.op, width, model)
+        yield from inside(f"{name}_norm", branch.norm, width, model)
         if branch.placement == "both":
-            yield from _inside(f"{name}_post_norm", branch.norm, width, model)
+            yield from inside(f"{name}_post_norm", branch.norm, width, model)
 
 
 def _tower(node: Tower | Transformer, width: int, model: Model) -> Parts:
-    yield from _inside("embed", node.embed, width, model)
-    yield from _inside("stack", node.stack, width, model)
+    yield from inside("embed", node.embed, width, model)
+    yield from inside("stack", node.stack, width, model)
 
 
 def _transformer(node: Transformer, width: int, model: Model) -> Parts:
     yield from _tower(node, width, model)
     seen = as_heads_see(model)
     for name, head in node.heads.items():
-        yield from _inside(f"heads.{name}", head, seen.dim, seen)
+        yield from inside(f"heads.{name}", head, seen.dim, seen)
 
 
 def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
-    yield from _inside("encoder", node.encoder, width, model)
-    yield from _inside("decoder", node.decoder, width, model)
+    yield from inside("encoder", node.encoder, width, model)
+    yield from inside("decoder", node.decoder, width, model)
     for name, head in node.heads.items():
-        yield from _inside(f"heads.{name}", head, width, model)
+        yield from inside(f"heads.{name}", head, width, model)
 
 
-def _own(number: Callable[[Any, int], int]) -> Callable[[Any, int, Model], Parts]:
-    """Return the rule of a node that is one module without parts."""
-    return lambda node, width, model: iter((("", number(node, width)),))
-
-
-_RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
+RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,
     Tower: _tower,
@@ -307,51 +277,51 @@ _RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     Attention: _attention,
     QKNormAttention: _qk_norm_attention,
     BoundedAttention: _attention,
-    CrossAttention: _linear,
+    CrossAttention: linear_parts,
     RelativeAttention: _relative,
     TwoStreamAttention: _relative,
-    WindowedAttention: _linear,
-    DisentangledAttention: _linear,
-    InputConvolution: _linear,
-    Blank: _nothing,
+    WindowedAttention: linear_parts,
+    DisentangledAttention: linear_parts,
+    InputConvolution: linear_parts,
+    Blank: nothing,
     DistanceTable: _distances,
     BucketTable: _distances,
-    MLP: _linear,
-    GLU: _linear,
+    MLP: linear_parts,
+    GLU: linear_parts,
     Fusion: _fusion,
     Experts: _experts,
     Normed: _normed,
     Parallel: _parallel,
-    LayerNorm: _own(lambda node, width: width * (1 + node.bias)),
-    RoundedLayerNorm: _own(lambda node, width: 2 * width),
-    RMSNorm: _own(lambda node, width: width),
-    RescaleNorm: _own(lambda node, width: width),
-    ShiftedRMSNorm: _own(lambda node, width: 2 * width),
-    ZeroCenteredNorm: _own(lambda node, width: width),
-    Learned: _own(lambda node, width: (node.length + node.offset) * width),
-    LearnedAfterPadding: _own(lambda node, width: (node.length + node.pad + 1) * width),
-    LearnedBlocks: _own(lambda node, width: 2 * (node.length + 1) * width),
-    LearnedByMask: _own(lambda node, width: (node.length + node.offset) * width),
-    Sinusoidal: _nothing,
-    SinusoidalTable: _nothing,
-    SinusoidalAfterPadding: _nothing,
-    SinusoidalHalves: _nothing,
-    Rotary: _nothing,
-    RoundedRotary: _nothing,
-    Alibi: _nothing,
-    KeyAlibi: _nothing,
-    CoarseAlibi: _nothing,
-    T5Bias: _own(lambda node, width: node.buckets * width),
-    Pooler: _head,
-    FirstGlobal: _nothing,
-    QuestionGlobal: _nothing,
+    LayerNorm: own(lambda node, width: width * (1 + node.bias)),
+    RoundedLayerNorm: own(lambda node, width: 2 * width),
+    RMSNorm: own(lambda node, width: width),
+    RescaleNorm: own(lambda node, width: width),
+    ShiftedRMSNorm: own(lambda node, width: 2 * width),
+    ZeroCenteredNorm: own(lambda node, width: width),
+    Learned: own(lambda node, width: (node.length + node.offset) * width),
+    LearnedAfterPadding: own(lambda node, width: (node.length + node.pad + 1) * width),
+    LearnedBlocks: own(lambda node, width: 2 * (node.length + 1) * width),
+    LearnedByMask: own(lambda node, width: (node.length + node.offset) * width),
+    Sinusoidal: nothing,
+    SinusoidalTable: nothing,
+    SinusoidalAfterPadding: nothing,
+    SinusoidalHalves: nothing,
+    Rotary: nothing,
+    RoundedRotary: nothing,
+    Alibi: nothing,
+    KeyAlibi: nothing,
+    CoarseAlibi: nothing,
+    T5Bias: own(lambda node, width: node.buckets * width),
+    Pooler: each_map,
+    FirstGlobal: nothing,
+    QuestionGlobal: nothing,
     LMHead: _lm_head,
     AdaptiveTokens: _adaptive_tokens,
     AdaptiveLMHead: _adaptive_lm_head,
     Classifier: _classifier,
-    SentencePair: _head,
+    SentencePair: each_map,
     EntityScores: _entity_scores,
     Spans: _classifier,
     SpansAfterQuestion: _spans_after_question,
-    ReplacedTokens: _head,
+    ReplacedTokens: each_map,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ from bestiary.errors import BestiaryError
 from bestiary.spec.edit import walk_once
 from bestiary.spec.fields import misfit
 from bestiary.spec.limits import MAX_DEPTH, field_problems
-from bestiary.spec.models import Model, Transformer
+from bestiary.spec.models import Model, Tower
 from bestiary.spec.rules import rule_problems
 from bestiary.spec.stacks import Repeat, Stack, runs
 
@@ -32,14 +33,23 @@ def check(spec: Checked) -> Checked:
 
 def _check_depth(spec: Any) -> None:
     """Refuse stacks that are too deep before anything walks them."""
-    towers = [spec] if isinstance(spec, Transformer) else [getattr(spec, side, None) for side in ("encoder", "decoder")]
-    for stack in (getattr(tower, "stack", None) for tower in towers):
+    for stack in _stacks(spec):
         if isinstance(stack, Stack) and misfit(Stack, "layers", stack.layers) is None:
             faults = [fault for item in stack.layers if isinstance(item, Repeat) for fault in field_problems(item)]
             if not faults and runs(stack) > MAX_DEPTH:
                 raise BestiaryError(
                     f"the stack has {runs(stack):,} layers, more than the {MAX_DEPTH:,} that are allowed"
                 )
+
+
+def _stacks(spec: Any) -> Iterator[Any]:
+    """Yield the stacks of a model, of its towers and of the models that are its parts."""
+    for field in dataclasses.fields(spec):
+        part = getattr(spec, field.name)
+        if field.name == "stack":
+            yield part
+        elif isinstance(part, Model | Tower):
+            yield from _stacks(part)
 
 
 def _sentence(problem: str, paths: list[str]) -> str:
@@ -49,6 +59,15 @@ def _sentence(problem: str, paths: list[str]) -> str:
 
 def problems(spec: Model) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a spec: the path and the problem. A layer that stands many times is checked once."""
+    within: dict[str, Model] = {"": spec}
     for path, node in walk_once(spec):
-        for problem in field_problems(node) or rule_problems(node, spec):
+        if isinstance(node, Model):
+            within[path] = node
+        for problem in field_problems(node) or rule_problems(node, _nearest(within, path)):
             yield path, problem
+
+
+def _nearest(within: dict[str, Model], path: str) -> Model:
+    """Return the model that stands nearest above a path: a part of another model has a width of its own."""
+    above = max((place for place in within if not place or f"{path}.".startswith((f"{place}.", f"{place}["))), key=len)
+    return within[above]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from bestiary.spec.edit import swap
@@ -22,7 +22,7 @@ from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
 from bestiary.spec.fold import fold
 from bestiary.spec.fusion import side_width
-from bestiary.spec.models import EncoderDecoder, Transformer, vocabulary
+from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.ops import Attention
 from bestiary.spec.positions import (
     EmbeddingPosition,
@@ -38,23 +38,40 @@ from bestiary.spec.positions import (
 from bestiary.spec.stacks import Repeat, Residual, Stack
 
 
-def flat(spec: Transformer | EncoderDecoder) -> str:
+def flat(spec: Any) -> str:
     """Return the forward pass as pseudo-code. B is the batch, T the tokens, S the encoder's tokens."""
-    if isinstance(spec, EncoderDecoder):
-        lines = [*_tower(spec.encoder.embed, spec.encoder.stack, spec, "input_ids", "S"), ("memory = x", "")]
-        lines += [("", ""), *_tower(spec.decoder.embed, spec.decoder.stack, spec, "decoder_input_ids", "T")]
-        header = "def forward(input_ids, decoder_input_ids):"
-    else:
-        width = side_width(spec)
-        given = "pixel_values" if isinstance(spec.embed, Patches) else "input_ids"
-        header = f"def forward({given}):" if width is None else f"def forward({given}, entity_embeds, entity_mask):"
-        lines = [] if width is None else [("e = entity_embeds", f"[B, T, {width}], zeros where none is given")]
-        lines += _tower(spec.embed, spec.stack, spec, "input_ids", "T")
-        if isinstance(spec.embed, NarrowTokens):
-            lines.append(("x = x @ Wnarrow", f"{spec.dim} -> {spec.embed.width}"))
-    for name, head in spec.heads.items():
-        lines += [("", ""), *head_lines(name, head, spec)]
+    header, lines = _WHOLE[type(spec)](spec)
     return "\n".join([header, *(_aligned(code, remark) for code, remark in lines)])
+
+
+Sheet = tuple[str, list[Line]]
+"""The first line of a forward pass, and those of its body."""
+
+
+def _one_tower(spec: Transformer) -> Sheet:
+    width = side_width(spec)
+    given = "pixel_values" if isinstance(spec.embed, Patches) else "input_ids"
+    header = f"def forward({given}):" if width is None else f"def forward({given}, entity_embeds, entity_mask):"
+    lines = [] if width is None else [("e = entity_embeds", f"[B, T, {width}], zeros where none is given")]
+    lines += tower_lines(spec.embed, spec.stack, spec, "input_ids", "T")
+    if isinstance(spec.embed, NarrowTokens):
+        lines.append(("x = x @ Wnarrow", f"{spec.dim} -> {spec.embed.width}"))
+    return header, [*lines, *_heads(spec)]
+
+
+def _two_towers(spec: EncoderDecoder) -> Sheet:
+    lines = [*tower_lines(spec.encoder.embed, spec.encoder.stack, spec, "input_ids", "S"), ("memory = x", "")]
+    lines += [("", ""), *tower_lines(spec.decoder.embed, spec.decoder.stack, spec, "decoder_input_ids", "T")]
+    return "def forward(input_ids, decoder_input_ids):", [*lines, *_heads(spec)]
+
+
+_WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {Transformer: _one_tower, EncoderDecoder: _two_towers}
+
+
+def _heads(spec: Transformer | EncoderDecoder) -> Iterator[Line]:
+    for name, head in spec.heads.items():
+        yield "", ""
+        yield from head_lines(name, head, spec)
 
 
 def _aligned(code: str, remark: str) -> str:
@@ -62,7 +79,8 @@ def _aligned(code: str, remark: str) -> str:
     return f"{text:<88} # {remark}" if remark else text.rstrip()
 
 
-def _tower(embed: Embedding, stack: Stack, spec: Any, ids: str, length: str) -> Iterator[Line]:
+def tower_lines(embed: Embedding, stack: Stack, spec: Any, ids: str, length: str) -> Iterator[Line]:
+    """Yield the lines of an embedding and a stack."""
     yield from _embed(embed, spec, ids, length)
     if stack.position is not None:  # shown in each attention, which is where it acts
         yield f"# {score_word(stack.position)} is learned or computed once and shared by every layer", ""

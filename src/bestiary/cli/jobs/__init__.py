@@ -1,0 +1,41 @@
+"""What a running model does, by the heads it has: each job gives its answers as data, and shows them to a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bestiary import spec
+from bestiary.cli.jobs import text
+from bestiary.cli.jobs.job import Answers, Job, Settings
+from bestiary.errors import BestiaryError
+
+__all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
+
+JOBS: dict[str, Job] = {**text.JOBS}
+
+
+def job_of(model: Any) -> str:
+    """Return the name of the job that a spec's heads and masks make it fit for; raises ``BestiaryError`` if none."""
+    heads = list(model.heads.values())
+    if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
+        return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
+    if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):
+        return "classify"
+    if any(isinstance(head, spec.ReplacedTokens) for head in heads):
+        return "tell-replaced"
+    if all(isinstance(head, spec.Pooler) for head in heads) and _encodes_text(model):
+        return "embed"
+    has = f"the heads {', '.join(model.heads)}" if heads else "no head"
+    raise BestiaryError(f"run has no job for a model with {has}; name another --task, or call it in Python")
+
+
+def _encodes_text(model: Any) -> bool:
+    return isinstance(model, spec.Transformer) and isinstance(model.embed, spec.Tokens) and not _looks_back(model)
+
+
+def _looks_back(model: Any) -> bool:
+    if isinstance(model.embed, spec.Targeted):
+        return True  # it is asked for the token behind a text
+    kinds = spec.Attention | spec.RelativeAttention
+    attentions = (node for _, node in spec.walk_once(model.stack) if isinstance(node, kinds))
+    return any(isinstance(mask, spec.Causal | spec.Prefix) for node in attentions for mask in node.mask)
