@@ -37,15 +37,26 @@ TEXTS = {
     "generate": ["Once"],
     "embed": ["a cat", "a dog", "the sea"],
     "tell-replaced": ["a cat"],
-    "classify": [],
+    "classify-image": [],
 }
 KEYS = {
     "fill-mask": {"text", "mask", "token", "probability"},
     "generate": {"prompt", "text"},
     "embed": {"text", "to", "similarity"},
     "tell-replaced": {"text", "token", "replaced"},
-    "classify": {"input", "label", "probability"},
+    "classify-image": {"input", "label", "probability"},
 }
+
+
+JOBS = {
+    "base": "embed",
+    "encoder": "embed",
+    "masked-lm": "embed",
+    "causal-lm": "generate",
+    "seq2seq-lm": "generate",
+    "image-classification": "classify-image",
+}
+"""What a twin does by the task of its architecture."""
 
 
 def architecture(slug: str) -> Architecture:
@@ -55,11 +66,7 @@ def architecture(slug: str) -> Architecture:
 def job_of(slug: str) -> str:
     """Return what the twin of an entry does when it is given plain texts."""
     made = architecture(slug)
-    if "replaced-token-detection" in made.others:
-        return "tell-replaced"
-    if made.task in ("causal-lm", "seq2seq-lm"):
-        return "generate"
-    return "classify" if "image" in entry(slug).facts.modality.value else "embed"
+    return "tell-replaced" if "replaced-token-detection" in made.others else JOBS[made.task]
 
 
 MASKED = [slug for slug in list_models() if "masked-lm" in architecture(slug).others]
@@ -138,7 +145,7 @@ def test_a_checkpoint_opens_with_another_task(checkpoints: dict[str, Path]) -> N
         (("bert:tiny",), ("write some",)),
         (("bert:tiny", "one"), ("write some",)),
         (("gpt-2:tiny",), ("write some",)),
-        (("vit:tiny", "cat.png"), ("no image files",)),
+        (("vit:tiny", "cat.png"), ("cat.png", "No such file")),
         (("bert:tiny", "a", "--task", "question-answering"), ("no job", "spans")),
         (("gpt-2:tiny", "a", "--task", "base"), ("no job", "no head")),
         (("bert:tiny", "a", "--task", "dance"), ("dance", "masked-lm")),

@@ -73,11 +73,13 @@ def load(
 ) -> Model:
     """Load published weights: from a folder or file, an entry's name (``bert:base``), or an id on the hub.
 
-    Returns a module in evaluation mode with its ``tokenizer`` (``None`` where the files hold none) and ``checkpoint``.
+    Returns a module in evaluation mode with its ``checkpoint``, ``tokenizer`` and ``processor``, ``None`` where the
+    files hold none.
     The network is asked only for names that are no path. Raises ``BestiaryError`` with one sentence on what is wrong.
     """
     with _nothing_collected():
         from bestiary.weights.load import load_weights
+        from bestiary.weights.processor import processor_of
         from bestiary.weights.source import locate
         from bestiary.weights.tokenizer import tokenizer_of
 
@@ -85,11 +87,12 @@ def load(
         model, checkpoint = load_weights(path, task=task, dtype=dtype, device=device)
         model.checkpoint = checkpoint
         model.tokenizer = tokenizer_of(checkpoint)
+        model.processor = processor_of(checkpoint)
     return model
 
 
 def save(model: Model, folder: str | Path) -> Path:
-    """Write a model, and its tokenizer if it has one, in its family's published format; return the folder.
+    """Write a model, with the tokenizer and processor it has, in its family's published format; return the folder.
 
     Raises ``BestiaryError`` when no published format can say the model's spec.
     """
@@ -97,9 +100,10 @@ def save(model: Model, folder: str | Path) -> Path:
 
     known = model.checkpoint.meaning if model.checkpoint else None
     path = save_weights(model, folder, *((known.carried, known.dialect.name) if known else ()))
-    if model.tokenizer is not None:
-        with writing(path):
-            model.tokenizer.save(path)
+    with writing(path):
+        for beside in (model.tokenizer, model.processor):
+            if beside is not None:
+                beside.save(path)
     return path
 
 

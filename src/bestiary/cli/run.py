@@ -18,7 +18,7 @@ LENGTH, SHARE, SEED = click.IntRange(1, 100_000), click.FloatRange(0, 1, min_ope
 
 @click.command("run")
 @click.argument("source", metavar="NAME|FOLDER|OWNER/NAME", shell_complete=complete_source)
-@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@click.argument("texts", metavar="[TEXT|FILE]...", nargs=-1)
 @click.option("--task", metavar="TASK", help="Other heads than the checkpoint's own, such as masked-lm.")
 @click.option("--max-new-tokens", type=LENGTH, default=64, show_default=True, help="Length of an answer.")
 @click.option("--temperature", type=click.FloatRange(0), help="0, the likeliest token; 1 with --top-k or --top-p.")
@@ -38,10 +38,10 @@ def verb(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Run a model on texts.
+    """Run a model on texts or files.
 
     It does what its heads are for: continues, answers or translates texts, fills masks, tells replaced words, ranks
-    sentences by their likeness to the first, or classifies.
+    sentences by their likeness to the first, or classifies texts and pictures.
 
     A folder or file is a checkpoint; OWNER/NAME is one on the hub, and so is NAME where an entry has published weights.
     NAME:tiny needs no download: it is the same architecture, small, with random weights, and says nothing sensible.

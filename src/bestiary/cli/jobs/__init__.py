@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import text
+from bestiary.cli.jobs import images, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
 
-JOBS: dict[str, Job] = {**text.JOBS}
+JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS}
 
 
 def job_of(model: Any) -> str:
@@ -20,7 +20,7 @@ def job_of(model: Any) -> str:
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
     if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):
-        return "classify"
+        return "classify-image" if images.patches(model) else "classify"
     if any(isinstance(head, spec.ReplacedTokens) for head in heads):
         return "tell-replaced"
     if all(isinstance(head, spec.Pooler) for head in heads) and _encodes_text(model):

@@ -8,8 +8,9 @@ from typing import Any
 import click
 import torch
 
-from bestiary import generate, spec
+from bestiary import generate
 from bestiary.cli.jobs.job import TOP, Answers, Job, Settings
+from bestiary.cli.jobs.label import label
 from bestiary.cli.output import print_table
 from bestiary.errors import BestiaryError
 
@@ -80,23 +81,15 @@ def _show_ranked(model: Any, texts: list[str], settings: Settings) -> None:
 
 
 def _classify(model: Any, texts: list[str], settings: Settings) -> Answers:
-    """Label texts, or, for an untrained twin that reads images, one of noise."""
-    embed = getattr(model.spec, "embed", None)
-    if isinstance(embed, spec.Patches):
-        if not settings.twin or texts:
-            raise BestiaryError("run opens no image files; use bestiary.load and call the model on pixel_values")
-        noise = torch.Generator().manual_seed(settings.seed)
-        pixels = torch.rand(1, embed.channels, embed.image, embed.image, generator=noise)
-        inputs, names = {"pixel_values": pixels}, ["an image of noise"]
-    else:
-        _want_texts(texts, 1, '"A fine film."')
-        batch = model.tokenizer(texts).tensors()
-        inputs, names = {key: batch[key] for key in ("input_ids", "attention_mask")}, texts
+    """Label texts."""
+    _want_texts(texts, 1, '"A fine film."')
+    batch = model.tokenizer(texts).tensors()
+    inputs = {key: batch[key] for key in ("input_ids", "attention_mask")}
     with torch.inference_mode():
         likeliest = model(**inputs).logits.float().softmax(-1).sort(descending=True)
-    rows = zip(names, likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+    rows = zip(texts, likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
     return [
-        {"input": name, "label": _label(model, index), "probability": probability}
+        {"input": name, "label": label(model, index), "probability": probability}
         for name, indices, values in rows
         for index, probability in list(zip(indices, values, strict=True))[:TOP]
     ]
@@ -122,11 +115,6 @@ def _show_replaced(model: Any, texts: list[str], settings: Settings) -> None:
     print_table(
         ("token", "replaced", "text"), [(a["token"].strip(), f"{a['replaced']:.4f}", a["text"]) for a in answers]
     )
-
-
-def _label(model: Any, index: int) -> str:
-    names = model.checkpoint.meaning.carried.get("id2label") if model.checkpoint else None
-    return str((names or {}).get(str(index), index))
 
 
 def _want_texts(texts: list[str], least: int, example: str) -> None:
