@@ -150,14 +150,17 @@ def read_text(case: Case, side: str | None) -> Read:
 def read_pair(case: Case, side: str | None) -> Read:
     """The same for the decoder of a pair of towers, whose encoder is run once."""
     keep, past_keep = kept(TOKENS, side), kept(TOKENS - 2, side)
-    source, target = texts(case.config, keep), texts(case.config, past_keep)
-    encoder = case.reference.get_encoder()(input_ids=source, attention_mask=keep)
-    memory = case.model.encode(source, keep)
-    whole = case.model(source, keep, target, past_keep).logits
+    read = {"input_ids": texts(case.config, keep), "attention_mask": keep}
+    if case.row.given is not None:
+        read = {"input_features": case.row.given(case.config, side)["input_features"]}
+    target, still = texts(case.config, past_keep), {name: t for name, t in read.items() if name == "attention_mask"}
+    encoder = case.reference.get_encoder()(**read)
+    memory = case.model.encode(**read)
+    whole = case.model(**read, decoder_input_ids=target, decoder_attention_mask=past_keep).logits
     ours, theirs, cache, past = [], [], Cache(2), None
     for step in steps(TOKENS - 2):
         given = {"decoder_input_ids": target[:, step], "decoder_attention_mask": past_keep[:, : step.stop]}
-        given |= {"attention_mask": keep}
+        given |= still
         ours.append(case.model(**given, encoder_outputs=memory, past_key_values=cache).logits)
         answer = case.reference(**given, encoder_outputs=encoder, past_key_values=past, use_cache=True)
         past = answer.past_key_values

@@ -81,6 +81,7 @@ PUBLISHED = [
     (make("gptj", dim=4096, depth=28, heads=16, hidden=16384, vocab=50400), 6_050_882_784),
     (make("gpt_neox", dim=6144, depth=44, heads=64, hidden=24576, vocab=50432), 20_554_567_680),
     (VIT, 86_567_656),
+    (make("whisper", dim=384, encoder_depth=4, decoder_depth=4, heads=6, hidden=1536, vocab=51864), 37_184_256),
     (ALEXATM, 19_751_751_680),  # stated as 19.75B: three tables of 150 x 1024 tokens
     (MISTRAL, 7_241_732_096),
     (make("qwen2", dim=896, depth=24, heads=14, kv_heads=2, hidden=4864, tied=True), 494_032_768),
@@ -243,6 +244,7 @@ BUILT: dict[str, Model] = {
     "palm": make("palm", **SMALL, head_dim=6),
     "lamda": make("lamda", **SMALL, head_dim=6),
     "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),
+    "whisper": make("whisper", dim=16, encoder_depth=2, decoder_depth=1, heads=4, hidden=24, vocab=50, mels=5, source=9),
     "own scores": make("gpt2", **SMALL).at("stack.layers[1].attn.position", T5Bias()),
     "parallel": make("gpt2", **SMALL).at("stack.layers[*].mlp", PARALLEL),
     "both norms": make("llama", **SMALL).at("stack.layers[*].attn.placement", "both"),

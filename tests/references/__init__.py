@@ -19,6 +19,7 @@ from references import (
     recorded,
     recurrent,
     sparse,
+    speech,
     t5s,
 )
 from references.row import Row
@@ -39,5 +40,6 @@ ROWS: tuple[Row, ...] = (
     *recorded.ROWS,
     *recurrent.ROWS,
     *sparse.ROWS,
+    *speech.ROWS,
     *t5s.ROWS,
 )

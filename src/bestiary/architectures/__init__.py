@@ -32,6 +32,7 @@ from bestiary.architectures import (
     transfo_xl,
     transformer,
     vit,
+    whisper,
     xlnet,
 )
 from bestiary.architectures.heads import Task
@@ -193,6 +194,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "switch_gated": Architecture(experts.switch_gated, "seq2seq-lm", _SEQ2SEQ),
     "glam": Architecture(experts.glam, "causal-lm", _DECODER),
     "glam_dense": Architecture(experts.glam_dense, "causal-lm", _DECODER),
+    "whisper": Architecture(whisper.whisper, "seq2seq-lm", _SEQ2SEQ),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
 }
 

@@ -9,6 +9,7 @@ from bestiary import spec
 from bestiary.nn.base import Model
 from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.segments import SegmentTransformer, reads_segments
+from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
 
 EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
@@ -17,6 +18,7 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.ScaledTokens: TokenTransformer,
     spec.NarrowTokens: NarrowTransformer,
     spec.Patches: PatchTransformer,
+    spec.Spectrogram: SpectrogramTransformer,
 }
 
 
@@ -31,7 +33,11 @@ def _one_tower(node: spec.Transformer) -> Model:
     return SegmentTransformer(node) if reads_segments(node) else EMBEDDED[type(node.embed)](node)
 
 
+def _two_towers(node: spec.EncoderDecoder) -> Model:
+    return SoundEncoderDecoder(node) if isinstance(node.encoder.embed, spec.Spectrogram) else EncoderDecoder(node)
+
+
 WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.Transformer: _one_tower,
-    spec.EncoderDecoder: EncoderDecoder,
+    spec.EncoderDecoder: _two_towers,
 }

@@ -92,7 +92,7 @@ class Sinusoidal(nn.Module):
 class SinusoidalTable(nn.Module):
     """The same wavelengths, sines before cosines, in a table that files may hold: a buffer, which nobody trains."""
 
-    def __init__(self, node: spec.SinusoidalTable, width: int) -> None:
+    def __init__(self, node: spec.SinusoidalTable | spec.SinusoidalRange, width: int) -> None:
         super().__init__()
         self.length, self.width = node.length, width
         self.weight: Tensor
@@ -108,6 +108,17 @@ class SinusoidalTable(nn.Module):
         exponents = torch.arange(0, self.width, 2, dtype=torch.float64) / self.width
         angles = torch.arange(self.length, dtype=torch.float64)[:, None] / 10000.0**exponents
         return {"weight": torch.cat((angles.sin(), angles.cos()[:, : self.width // 2]), dim=-1).float()}
+
+
+class SinusoidalRange(SinusoidalTable):
+    """The same with wavelengths whose last is one of them, as published in float32."""
+
+    def constants(self) -> dict[str, Tensor]:
+        """Return what the buffer holds where no file says otherwise."""
+        half = self.width // 2
+        rates = torch.exp(torch.arange(half) * -(math.log(10000) / (half - 1)))
+        angles = torch.arange(self.length)[:, None] * rates
+        return {"weight": torch.cat((angles.sin(), angles.cos()), dim=-1)}
 
 
 class SinusoidalAfterPadding(nn.Module):
@@ -150,6 +161,7 @@ POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] =
     spec.LearnedByMask: LearnedByMask,
     spec.Sinusoidal: Sinusoidal,
     spec.SinusoidalTable: SinusoidalTable,
+    spec.SinusoidalRange: SinusoidalRange,
     spec.SinusoidalHalves: SinusoidalHalves,
     spec.SinusoidalAfterPadding: SinusoidalAfterPadding,
 }

@@ -132,20 +132,33 @@ class EncoderDecoder(Model):
         routed: list[Tensor] = []
         if encoder_outputs is None:
             encoder_outputs = self.encode(input_ids, attention_mask, inputs_embeds, routed)
-        if decoder_input_ids is None and decoder_inputs_embeds is None:
-            raise BestiaryError("an encoder-decoder needs decoder_input_ids: the target shifted right by one token")
-        context = tower(
-            decoder_input_ids, decoder_inputs_embeds, decoder_attention_mask, decoder_position_ids, past_key_values,
-            self.table("decoder"),
-        )  # fmt: skip
+        context = self.begin(
+            decoder_input_ids, decoder_inputs_embeds, decoder_attention_mask, decoder_position_ids, past_key_values
+        )
         context.memory, context.memory_keep = encoder_outputs, padding(attention_mask)
         context.logits_to_keep = logits_to_keep
-        x = self.decoder(context, decoder_inputs_embeds)
+        return self.finish(context, decoder_inputs_embeds, encoder_router_logits=tuple(routed) or None)
+
+    def begin(
+        self,
+        input_ids: Tensor | None,
+        inputs_embeds: Tensor | None,
+        attention_mask: Tensor | None,
+        position_ids: Tensor | None,
+        cache: Cache | None,
+    ) -> Context:
+        """Set out what the decoder's pass needs beside its hidden state."""
+        if input_ids is None and inputs_embeds is None:
+            raise BestiaryError("an encoder-decoder needs decoder_input_ids: the target shifted right by one token")
+        return tower(input_ids, inputs_embeds, attention_mask, position_ids, cache, self.table("decoder"))
+
+    def finish(self, context: Context, inputs_embeds: Tensor | None, **fields: Any) -> Output:
+        """Run the decoder and the heads."""
+        x = self.decoder(context, inputs_embeds)
         advance(context)
-        scores = {"encoder_router_logits": routed, "decoder_router_logits": context.router_logits}
         return self.answer(
-            x, context, encoder_last_hidden_state=encoder_outputs, past_key_values=past_key_values,
-            **{name: tuple(each) or None for name, each in scores.items()},
+            x, context, encoder_last_hidden_state=context.memory, past_key_values=context.cache,
+            decoder_router_logits=tuple(context.router_logits) or None, **fields,
         )  # fmt: skip
 
     def encode(

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bestiary.sizing import speech
 from bestiary.sizing.cost import Pass, cost, each, once
 from bestiary.sizing.layers import runs
 from bestiary.sizing.maps import maps
-from bestiary.sizing.reach import checked_tokens, context_length, pairs, reach
+from bestiary.sizing.reach import context_length, pairs, reach, source_length
 from bestiary.sizing.table import html, text
 from bestiary.spec import (
     GLU,
@@ -137,7 +138,7 @@ def _one_tower(spec: Transformer, context: int | None, source: int | None) -> tu
 
 def _two_towers(spec: EncoderDecoder, context: int | None, source: int | None) -> tuple[int, Costs]:
     tokens = context_length(spec, context)
-    read = checked_tokens("source", tokens if source is None else source, spec.encoder.embed)
+    read = source_length(spec, source, tokens)
     return tokens + read, [
         *tower("encoder.", spec.encoder.embed, spec.encoder.stack, Pass(spec, read)),
         *tower("decoder.", spec.decoder.embed, spec.decoder.stack, Pass(spec, tokens, read)),
@@ -245,6 +246,7 @@ def _classifier(node: Classifier, run: Pass) -> int:
 
 
 RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
+    **speech.FLOPS,
     Tokens: each,
     TaskTokens: each,
     Targeted: each,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bestiary.sizing import speech_maps
 from bestiary.sizing.linear import Linear, Maps
 from bestiary.spec import (
     GLU,
@@ -161,6 +162,7 @@ def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
 
 
 _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
+    **speech_maps.MAPS,
     Attention: _attention,
     QKNormAttention: _attention,
     BoundedAttention: _attention,

@@ -10,7 +10,7 @@ from bestiary.errors import BestiaryError, nearest
 from bestiary.sizing.count import count
 from bestiary.sizing.layers import runs
 from bestiary.sizing.maps import maps
-from bestiary.sizing.reach import checked_tokens, context_length, reach
+from bestiary.sizing.reach import context_length, reach, source_length
 from bestiary.sizing.table import html, text
 from bestiary.spec import (
     Attention,
@@ -85,9 +85,7 @@ def memory(
     the encoder, as many unless said. Raises ``BestiaryError`` naming an argument that cannot be.
     """
     tokens = context_length(spec, context)
-    read = tokens if source is None else source
-    if isinstance(spec, EncoderDecoder):
-        checked_tokens("source", read, spec.encoder.embed)
+    read = source_length(spec, source, tokens) if isinstance(spec, EncoderDecoder) else tokens
     return Memory(weight_bytes(spec, precision), cache_bytes(spec, tokens, read, batch, _known(precision).cache))
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from bestiary.sizing import speech
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.maps import maps
@@ -262,6 +263,7 @@ def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
 
 
 RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
+    **speech.PARTS,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,
     Tower: _tower,

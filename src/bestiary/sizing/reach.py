@@ -25,6 +25,7 @@ from bestiary.spec import (
     Rotary,
     SinusoidalHalves,
     SinusoidalTable,
+    Spectrogram,
     Stack,
     Transformer,
     Window,
@@ -68,6 +69,8 @@ def positions(embed: Embedding) -> int | None:
     """Return how many tokens an embedding has positions for; ``None`` where nothing bounds their sum."""
     if isinstance(embed, Patches):
         return (embed.image // embed.patch) ** 2 + embed.extra
+    if isinstance(embed, Spectrogram):
+        return embed.position.length
     position = getattr(embed, "position", None)
     if isinstance(position, Learned | LearnedAfterPadding | LearnedByMask | SinusoidalTable | SinusoidalHalves):
         return position.length
@@ -98,9 +101,18 @@ def checked_tokens(name: str, tokens: int, embed: Embedding) -> int:
         raise BestiaryError(f"{name} is {tokens}; give at least one token")
     if most is not None and tokens > most:
         raise BestiaryError(f"{name} is {tokens}, more than the {most} positions of this model; give at most {most}")
-    if isinstance(embed, Patches) and tokens != most:
-        raise BestiaryError(f"{name} is {tokens}, but an image is always {most} tokens to this model; leave it out")
+    if isinstance(embed, Patches | Spectrogram) and tokens != most:
+        what = "an image" if isinstance(embed, Patches) else "a piece of sound"
+        raise BestiaryError(f"{name} is {tokens}, but {what} is always {most} tokens to this model; leave it out")
     return tokens
+
+
+def source_length(spec: EncoderDecoder, source: int | None, tokens: int) -> int:
+    """Return how many tokens an encoder reads: as many as asked for, those of a piece of sound, or ``tokens``."""
+    embed = spec.encoder.embed
+    if source is None:
+        source = embed.position.length if isinstance(embed, Spectrogram) else tokens
+    return checked_tokens("source", source, embed)
 
 
 def _reader(spec: Model) -> Embedding:

@@ -123,6 +123,7 @@ from bestiary.spec.recurrence import (
 from bestiary.spec.resize import resize, tiny
 from bestiary.spec.serial import from_json, to_json
 from bestiary.spec.show import tree
+from bestiary.spec.speech import SinusoidalRange, Spectrogram
 from bestiary.spec.stacks import Layer, Placement, Repeat, Residual, Stack, branch_names, own_layers, run_order
 from bestiary.spec.vary import with_position
 
@@ -216,9 +217,11 @@ __all__ = [
     "Sinusoidal",
     "SinusoidalAfterPadding",
     "SinusoidalHalves",
+    "SinusoidalRange",
     "SinusoidalTable",
     "Spans",
     "SpansAfterQuestion",
+    "Spectrogram",
     "Stack",
     "T5Bias",
     "Targeted",

@@ -10,6 +10,7 @@ from typing import Self
 from bestiary.spec.embeddings import AdaptiveTokens, Embedding, NarrowTokens, Patches, SharedTokens, Targeted, Tokens
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
+from bestiary.spec.speech import Spectrogram
 from bestiary.spec.stacks import Stack
 
 
@@ -32,7 +33,7 @@ def _no_heads() -> Mapping[str, Head]:
 class Transformer(Model):
     """One tower: an encoder or, when its attentions are causal, a decoder."""
 
-    embed: Tokens | AdaptiveTokens | NarrowTokens | Patches | Targeted
+    embed: Tokens | AdaptiveTokens | NarrowTokens | Patches | Spectrogram | Targeted
     stack: Stack
     heads: Mapping[str, Head] = field(default_factory=_no_heads)
 

@@ -27,6 +27,7 @@ from bestiary.spec.positions import (
     SinusoidalTable,
 )
 from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
+from bestiary.spec.speech import SinusoidalRange
 from bestiary.spec.stacks import Repeat, Residual, Stack, runs
 
 Spec = TypeVar("Spec", bound=Model)
@@ -74,7 +75,7 @@ def resize(
             cutoffs=tuple(_scale(cutoff, known, vocab) for cutoff in node.cutoffs)))  # fmt: skip
     resized = swap(resized, AdaptiveTokens, lambda node: _adaptive(node, sizes, old))
     resized = swap(resized, NarrowTokens, lambda node: _tokens(node, sizes, old))
-    lengths = (LearnedBlocks, LearnedByMask, SinusoidalHalves, SinusoidalTable, SinusoidalAfterPadding)
+    lengths = (LearnedBlocks, LearnedByMask, SinusoidalHalves, SinusoidalTable, SinusoidalRange, SinusoidalAfterPadding)
     for kind in (Learned, LearnedAfterPadding, *lengths):
         resized = swap(resized, kind, lambda node: node.replace(length=length or node.length))
     return check(resized.replace(dim=sizes.dim))

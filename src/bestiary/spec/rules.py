@@ -48,6 +48,7 @@ from bestiary.spec.positions import (
     T5Bias,
 )
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
+from bestiary.spec.speech import SinusoidalRange
 from bestiary.spec.stacks import Repeat, Stack, own_layers
 
 MAX_EXPERTS = 10_000
@@ -212,9 +213,15 @@ def _normed_tokens(node: NormedTokens, spec: Model) -> Iterator[str]:
         yield "NormedTokens has no norm; without one they are SharedTokens"
 
 
-def _sinusoids(node: SinusoidalAfterPadding, spec: Model) -> Iterator[str]:
+def _sinusoids(node: SinusoidalAfterPadding | SinusoidalRange, spec: Model) -> Iterator[str]:
     if spec.dim < 4:
         yield f"these sinusoids need two wavelengths at least, but dim {spec.dim} has room for {spec.dim // 2}"
+
+
+def _sinusoidal_range(node: SinusoidalRange, spec: Model) -> Iterator[str]:
+    yield from _sinusoids(node, spec)
+    if spec.dim % 2:
+        yield f"these sinusoids are pairs of a sine and a cosine, but dim is {spec.dim}, which is odd"
 
 
 def _scaled_tokens(node: ScaledTokens, spec: Model) -> Iterator[str]:
@@ -338,6 +345,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     SharedTokens: _tokens,
     NormedTokens: _normed_tokens,
     SinusoidalAfterPadding: _sinusoids,
+    SinusoidalRange: _sinusoidal_range,
     NarrowTokens: _tokens,
     LearnedByMask: _learned_by_mask,
     LearnedBlocks: _learned_blocks,

@@ -35,6 +35,7 @@ from bestiary.spec.positions import (
     SinusoidalHalves,
     SinusoidalTable,
 )
+from bestiary.spec.speech import SinusoidalRange, Spectrogram
 from bestiary.spec.stacks import Repeat, Residual, Stack
 
 
@@ -50,7 +51,7 @@ Sheet = tuple[str, list[Line]]
 
 def _one_tower(spec: Transformer) -> Sheet:
     width = side_width(spec)
-    given = "pixel_values" if isinstance(spec.embed, Patches) else "input_ids"
+    given = _GIVEN.get(type(spec.embed), "input_ids")
     header = f"def forward({given}):" if width is None else f"def forward({given}, entity_embeds, entity_mask):"
     lines = [] if width is None else [("e = entity_embeds", f"[B, T, {width}], zeros where none is given")]
     lines += tower_lines(spec.embed, spec.stack, spec, "input_ids", "T")
@@ -62,8 +63,12 @@ def _one_tower(spec: Transformer) -> Sheet:
 def _two_towers(spec: EncoderDecoder) -> Sheet:
     lines = [*tower_lines(spec.encoder.embed, spec.encoder.stack, spec, "input_ids", "S"), ("memory = x", "")]
     lines += [("", ""), *tower_lines(spec.decoder.embed, spec.decoder.stack, spec, "decoder_input_ids", "T")]
-    return "def forward(input_ids, decoder_input_ids):", [*lines, *_heads(spec)]
+    given = _GIVEN.get(type(spec.encoder.embed), "input_ids")
+    return f"def forward({given}, decoder_input_ids):", [*lines, *_heads(spec)]
 
+
+_GIVEN: dict[type[Embedding], str] = {Patches: "pixel_values", Spectrogram: "input_features"}
+"""What a model is called with, where that is not tokens."""
 
 _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {Transformer: _one_tower, EncoderDecoder: _two_towers}
 
@@ -101,8 +106,8 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         bands = ", ".join(str(edge) for edge in (0, *embed.cutoffs))
         yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {embed.widths} wide"
         return
-    if isinstance(embed, Patches):
-        yield from _patches(embed, spec)
+    if isinstance(embed, Patches | Spectrogram):
+        yield from (_patches(embed, spec) if isinstance(embed, Patches) else _spectrogram(embed, spec, length))
         return
     if isinstance(embed, NarrowTokens):
         yield f"x = token[{ids}] @ W", f"[B, {length}, {embed.width}] -> [B, {length}, {spec.dim}]"
@@ -134,6 +139,13 @@ def _patches(embed: Patches, spec: Any) -> Iterator[Line]:
         yield "x = x + position", "a learned vector for each place"
 
 
+def _spectrogram(embed: Spectrogram, spec: Any, length: str) -> Iterator[Line]:
+    places = embed.position.length
+    yield "x = gelu(conv(input_features) + b)", f"over 3 frames: [B, {embed.mels}, {2 * places}] -> {spec.dim} wide"
+    yield "x = gelu(conv(x) + b)", f"over 3 places, every other one: [B, {length}, {spec.dim}], {length} = {places}"
+    yield f"x = x + {_position(embed.position)}", ""
+
+
 def _position(position: EmbeddingPosition) -> str:
     if isinstance(position, Learned | LearnedByMask):
         return (
@@ -145,7 +157,10 @@ def _position(position: EmbeddingPosition) -> str:
         return f"position[{position.pad + 1}, {position.pad + 2}, ...]"
     if isinstance(position, SinusoidalAfterPadding):
         return f"sines_and_cosines[{position.pad + 1}, {position.pad + 2}, ...]"
-    return "sines_and_cosines" if isinstance(position, Sinusoidal | SinusoidalTable | SinusoidalHalves) else "position"
+    return "sines_and_cosines" if isinstance(position, _FIXED) else "position"
+
+
+_FIXED = (Sinusoidal, SinusoidalTable, SinusoidalHalves, SinusoidalRange)
 
 
 def _layers(layers: Any, dim: int) -> Iterator[Line]:

@@ -38,6 +38,7 @@ from bestiary.weights.dialects import (
     t5,
     transfo_xl,
     vit,
+    whisper,
     xlnet,
 )
 from bestiary.weights.dialects.dialect import Dialect
@@ -86,6 +87,7 @@ DIALECTS: dict[str, Dialect] = {
         stablelm.DIALECT,
         gemma.DIALECT,
         vit.DIALECT,
+        whisper.DIALECT,
         transfo_xl.DIALECT,
         xlnet.DIALECT,
         gguf.DIALECT,
