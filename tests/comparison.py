@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from references import Row
+from references.drawn import TOKENS, kept, texts
 from references.recorded import Recorded
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,7 +18,6 @@ from torch.overrides import TorchFunctionMode
 from bestiary.nn import Model
 from bestiary.weights.load import Checkpoint, load_weights
 
-BATCH, TOKENS = 3, 11
 FIELDS = (
     "last_hidden_state", "logits", "pooler_output", "seq_relationship_logits", "prediction_logits", "sop_logits",
     "start_logits", "end_logits", "encoder_last_hidden_state", "text_embeds", "image_embeds", "logits_per_image",
@@ -81,21 +81,6 @@ def saved_and_loaded(row: Row, seed: int, folder: Path) -> Case:
     reference = perturbed(row, seed)
     reference.save_pretrained(folder)
     return Case(row, reference, folder, *load_weights(folder))
-
-
-def kept(tokens: int, side: str | None) -> Tensor:
-    """Return an attention mask: one row is whole, the others have padding on one side."""
-    lengths = torch.tensor([[tokens], [tokens - 3], [tokens - 5]])
-    place = torch.arange(tokens)[None]
-    if side is None:
-        return torch.ones(BATCH, tokens, dtype=torch.long)
-    return (place < lengths if side == "right" else place >= tokens - lengths).long()
-
-
-def texts(config: Any, keep: Tensor) -> Tensor:
-    """Return random tokens, and the token of padding where nothing is kept."""
-    ids = torch.randint(3, config.vocab_size, keep.shape)
-    return ids.where(keep.bool(), torch.tensor(config.pad_token_id))
 
 
 def chosen(keep: Tensor, side: str | None) -> Tensor:

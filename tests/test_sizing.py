@@ -11,6 +11,7 @@ from time import process_time
 from typing import Any
 
 import gguf
+import multimodal_models
 import pytest
 import torch
 import transformers
@@ -253,13 +254,14 @@ BUILT: dict[str, Model] = {
     "alibi": make("gpt2", **SMALL).at("stack.position", Alibi()),
     "sinusoids": make("bert", **SMALL).at("embed.position", Sinusoidal()),
     "own output with a bias": make("bert", **SMALL).with_heads({"lm": spec.LMHead(tied=False, bias=True)}),
+    **multimodal_models.BUILT,
 }  # fmt: skip
 
 
 def test_every_kind_of_node_is_among_them() -> None:
     sized = (spec.Op, spec.Head, spec.Norm, spec.Embedding, spec.EmbeddingPosition, spec.ScorePosition, spec.Model)
     kinds = {kind for kind in vars(spec).values() if inspect.isclass(kind) and issubclass(kind, sized)}
-    abstract = {*sized, spec.DistanceVectors}
+    abstract = {*sized, spec.DistanceVectors, spec.Summary, spec.Embedded}
     assert kinds - {type(node) for model in BUILT.values() for _, node in spec.walk(model)} == abstract
 
 
@@ -418,6 +420,8 @@ def test_operations_are_those_that_run(name: str) -> None:
     elif isinstance(model, spec.EncoderDecoder):
         tokens = 9 if name == "bart for sequence-classification" else 5  # reads its source twice
         inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :tokens]}, flops(model, tokens, 9)
+    elif name in multimodal_models.BUILT:
+        inputs, expected = multimodal_models.given(model), flops(model)
     elif isinstance(model.at("embed"), spec.Patches):
         inputs, expected = {"pixel_values": torch.zeros(1, 3, 32, 32)}, flops(model)
     else:

@@ -12,6 +12,7 @@ from bestiary.architectures import (
     bert,
     big_bird,
     bloom,
+    clip,
     ctrl,
     deberta,
     electra,
@@ -195,6 +196,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "glam": Architecture(experts.glam, "causal-lm", _DECODER),
     "glam_dense": Architecture(experts.glam_dense, "causal-lm", _DECODER),
     "whisper": Architecture(whisper.whisper, "seq2seq-lm", _SEQ2SEQ),
+    "clip_text": Architecture(clip.clip_text, "embedding", {"base": clip.summary_alone}),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
 }
 

@@ -16,6 +16,7 @@ from bestiary.nn.adaptive import AdaptiveLMHead
 from bestiary.nn.context import Context
 from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
+from bestiary.nn.summaries import SUMMARIES
 
 
 class Transform(nn.Module):
@@ -279,4 +280,5 @@ HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.EntityScores: EntityScores,
     spec.ReplacedTokens: ReplacedTokens,
     spec.SpansAfterQuestion: SpansAfterQuestion,
+    **SUMMARIES,
 }

@@ -35,6 +35,10 @@ class Output:
     """``[B, T, width]``: what each token is compared with entities by."""
     entity_logits: Tensor | None = None
     """``[B, T, C]``: the score of each of C entities that the input lists."""
+    text_embeds: Tensor | None = None
+    """``[B, width]``: a text's summary where it is compared with images."""
+    image_embeds: Tensor | None = None
+    """``[B, width]``: an image's."""
     mems: Sequence[Tensor] | None = None
     """What each layer remembers for the next segment, ``[M, B, dim]`` each."""
     router_logits: tuple[Tensor, ...] | None = None

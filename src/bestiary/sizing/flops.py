@@ -18,6 +18,7 @@ from bestiary.sizing import speech
 from bestiary.sizing.cost import Pass, cost, each, once
 from bestiary.sizing.layers import runs
 from bestiary.sizing.maps import maps
+from bestiary.sizing.multimodal import FLOPS as MULTIMODAL
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
 from bestiary.sizing.table import html, text
 from bestiary.spec import (
@@ -283,4 +284,5 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     Spans: each,
     ReplacedTokens: each,
     SpansAfterQuestion: each,
+    **MULTIMODAL,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from bestiary.sizing import speech_maps
 from bestiary.sizing.linear import Linear, Maps
+from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
     GLU,
     MLP,
@@ -200,4 +201,5 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     EntityScores: _entity_scores,
     Spans: lambda node, model: {**_transform(node, model), "output": Linear(model.dim, 2)},
     SpansAfterQuestion: _spans_after_question,
+    **MULTIMODAL,
 }

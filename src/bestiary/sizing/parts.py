@@ -10,6 +10,7 @@ from bestiary.sizing import speech
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.maps import maps
+from bestiary.sizing.multimodal import PARTS as MULTIMODAL
 from bestiary.spec import (
     GLU,
     MLP,
@@ -326,4 +327,5 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     Spans: _classifier,
     SpansAfterQuestion: _spans_after_question,
     ReplacedTokens: each_map,
+    **MULTIMODAL,
 }

@@ -125,6 +125,15 @@ from bestiary.spec.serial import from_json, to_json
 from bestiary.spec.show import tree
 from bestiary.spec.speech import SinusoidalRange, Spectrogram
 from bestiary.spec.stacks import Layer, Placement, Repeat, Residual, Stack, branch_names, own_layers, run_order
+from bestiary.spec.summaries import (
+    Embedded,
+    EndSummary,
+    FirstSummary,
+    HighestSummary,
+    ImageEmbedding,
+    Summary,
+    TextEmbedding,
+)
 from bestiary.spec.vary import with_position
 
 __all__ = [
@@ -149,15 +158,20 @@ __all__ = [
     "DistanceVectors",
     "Distances",
     "DynamicScaling",
+    "Embedded",
     "Embedding",
     "EmbeddingPosition",
     "EncoderDecoder",
+    "EndSummary",
     "EntityScores",
     "Experts",
     "FirstGlobal",
+    "FirstSummary",
     "Fusion",
     "Head",
     "HeadNorm",
+    "HighestSummary",
+    "ImageEmbedding",
     "InputConvolution",
     "JointNorm",
     "KeyAlibi",
@@ -223,9 +237,11 @@ __all__ = [
     "SpansAfterQuestion",
     "Spectrogram",
     "Stack",
+    "Summary",
     "T5Bias",
     "Targeted",
     "TaskTokens",
+    "TextEmbedding",
     "Tokens",
     "Top1",
     "Top2",

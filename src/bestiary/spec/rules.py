@@ -50,6 +50,7 @@ from bestiary.spec.positions import (
 from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
 from bestiary.spec.speech import SinusoidalRange
 from bestiary.spec.stacks import Repeat, Stack, own_layers
+from bestiary.spec.summaries import RULES as SUMMARIES
 
 MAX_EXPERTS = 10_000
 _TAKEN = {"type", "half", "float", "double", "train", "eval", "apply", "to", "name", "keys", "items", "values", "pop"}
@@ -358,6 +359,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Classifier: _classifier,
     SentencePair: _needs_pooler,
     EntityScores: _entity_scores,
+    **SUMMARIES,
 }
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants, skeleton
-from bestiary.spec import AdaptiveLMHead, Experts, Layer, LMHead, Stack, check, own_layers, walk, walk_once
+from bestiary.spec import AdaptiveLMHead, Experts, Layer, LMHead, Pooler, Stack, check, own_layers, walk, walk_once
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.dialects import gguf
 from bestiary.weights.folder import CheckpointFolder, open_folder
@@ -138,7 +138,7 @@ def _config_path(path: Path) -> Path:
 def _without_absent_pooler(tensors: TensorFiles, meaning: Meaning) -> Meaning:
     """A bare encoder may be published without the pooler that its class would add."""
     spec: Any = meaning.spec
-    if tuple(spec.heads) != ("pool",):
+    if tuple(spec.heads) != ("pool",) or not isinstance(spec.heads["pool"], Pooler):
         return meaning
     pooler = ("heads.pool.dense.weight", "heads.pool.dense.bias")
     names = [name for transfer in transfers(meaning.dialect.keys(spec), pooler) for name in transfer.theirs]

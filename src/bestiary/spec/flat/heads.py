@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from bestiary.spec.embeddings import Tokens
+from bestiary.spec.flat.multimodal import HEADS
 from bestiary.spec.flat.ops import Line, norm_word
 from bestiary.spec.fusion import side_width
 from bestiary.spec.heads import (
@@ -28,6 +29,10 @@ from bestiary.spec.models import vocabulary
 
 def head_lines(name: str, head: Head, spec: Any) -> Iterator[Line]:
     """Yield the lines of a head."""
+    yield from HEADS.get(type(head), _of_text)(name, head, spec)
+
+
+def _of_text(name: str, head: Head, spec: Any) -> Iterator[Line]:
     if isinstance(head, Pooler):
         yield f"pooler_output = {head.activation}(x[:, 0] @ W + b)", f"head {name}"
     elif isinstance(head, AdaptiveLMHead):

@@ -1,0 +1,39 @@
+"""What reads texts and images: rows of the harness."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import CLIPTextConfig, PretrainedConfig
+
+from references.drawn import TOKENS, kept, texts
+from references.row import Row, encoder_sizes, rows
+
+
+def ended(config: Any, side: str | None) -> dict[str, Tensor]:
+    """Draw texts whose last real token ends them."""
+    keep = kept(TOKENS, side)
+    ids = texts(config, keep)
+    end = config.vocab_size - 1 if config.eos_token_id == 2 else config.eos_token_id
+    last = (torch.arange(TOKENS) * keep).argmax(-1, keepdim=True)
+    given = {"input_ids": ids.scatter(1, last, end)}
+    return given | ({} if side is None else {"attention_mask": keep})
+
+
+def clip_text(random: Random, **changes: Any) -> PretrainedConfig:
+    vocab = random.randrange(101, 150, 2)
+    return CLIPTextConfig(
+        **encoder_sizes(random),
+        vocab_size=vocab,
+        max_position_embeddings=random.randrange(23, 50),
+        projection_dim=random.choice((7, 12)),
+        eos_token_id=random.choice((2, vocab - 1)),
+        pad_token_id=random.choice((0, 1)),
+        **changes,
+    )
+
+
+ROWS: tuple[Row, ...] = (*rows(clip_text, "CLIPTextModel CLIPTextModelWithProjection", given=ended),)
