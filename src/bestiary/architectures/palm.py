@@ -36,8 +36,8 @@ def palm(
 ) -> Transformer:
     """PaLM (Chowdhery et al. 2022, section 2): attention and SwiGLU side by side on one norm, no bias anywhere.
 
-    All queries share one head of keys and values. The base of the rotary positions and the norm's epsilon were not
-    published; no count depends on them.
+    All queries share one head of keys and values, and the scores of a tied table are divided by the root of the width
+    (section 5). The base of the rotary positions and the norm's epsilon were not published; no count depends on them.
     """
     attention = Attention(
         heads,
@@ -49,7 +49,7 @@ def palm(
     )
     norm = LayerNorm(eps, bias=False)
     layer = (Residual(Parallel((attention, GLU(hidden))), norm),)
-    return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm), {"lm": LMHead(tied)})
+    return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm), {"lm": LMHead(tied, scaled=tied)})
 
 
 def lamda(
