@@ -11,11 +11,13 @@ from bestiary.spec import (
     LayerNorm,
     LMHead,
     Placement,
+    QueryBiases,
     RelativeAttention,
     Residual,
     RMSNorm,
     SineDistances,
     Stack,
+    TiedRelativeAttention,
     Tokens,
     Transformer,
     Window,
@@ -35,6 +37,8 @@ def transfo_xl(
     cutoffs: tuple[int, ...] = (),
     divisor: int = 1,
     own: tuple[int, ...] = (0,),
+    square: bool = True,
+    own_biases: bool = True,
     memory: int | None = None,
     same_length: bool = True,
     clamp: int | None = None,
@@ -47,11 +51,12 @@ def transfo_xl(
     """Transformer-XL (Dai et al. 2019): a causal decoder with relative scores, a memory, and an adaptive softmax.
 
     Tokens after each of ``cutoffs`` have tables narrower by ``divisor`` than those before; with a divisor of 1 there is
-    one table. ``own`` names the bands that the output projects by matrices of its own. With ``same_length`` a token
-    sees as many keys as the memory is long, itself included.
+    one table. ``own`` names the bands that the output projects by matrices of its own; with ``square`` a band as wide
+    as the model is projected too. With ``own_biases`` each layer has its own biases of queries. With ``same_length`` a
+    token sees as many keys as the memory is long, itself included.
     """
     norm = LayerNorm(eps)
-    attention = RelativeAttention(
+    attention = (RelativeAttention if own_biases else TiedRelativeAttention)(
         heads,
         head_dim=None if head_dim is None or head_dim * heads == dim else head_dim,
         distances=SineDistances(clamp=clamp),
@@ -66,9 +71,11 @@ def transfo_xl(
     if divisor == 1:
         embed, own = Tokens(vocab, scaled=True, dropout=dropout), ()
     else:
-        widths = tuple((width or dim) // divisor**band for band in range(len(cutoffs) + 1))
-        embed = AdaptiveTokens(vocab, cutoffs, widths, dropout)
-    return Transformer(dim, embed, Stack((layer,) * depth), {"lm": AdaptiveLMHead(cutoffs, tied, own)})
+        widths = [(width or dim) // divisor**band for band in range(len(cutoffs) + 1)]
+        projected = tuple(None if width == dim and not square else width for width in widths)
+        embed = AdaptiveTokens(vocab, cutoffs, projected, dropout)
+    stack = Stack((layer,) * depth, position=None if own_biases else QueryBiases())
+    return Transformer(dim, embed, stack, {"lm": AdaptiveLMHead(cutoffs, tied, own)})
 
 
 def gopher(

@@ -12,19 +12,20 @@ from bestiary import spec
 from bestiary.nn.context import Context
 from bestiary.nn.embeddings import empty_table
 from bestiary.nn.output import Output
-from bestiary.spec import band_sizes
+from bestiary.spec import band_sizes, band_widths
 
 
 class AdaptiveTokens(nn.Module):
-    """A table and a projection for each band."""
+    """A table for each band, and a projection for each that is not as wide as the model."""
 
     def __init__(self, node: spec.AdaptiveTokens, dim: int) -> None:
         super().__init__()
         self.scale, self.dropout = math.sqrt(dim), node.dropout
         self.edges = (0, *node.cutoffs, node.vocab)
-        sizes = band_sizes(node.vocab, node.cutoffs)
-        self.tables = nn.ModuleList(empty_table(size, width) for size, width in zip(sizes, node.widths, strict=True))
-        self.projections = nn.ModuleList(nn.Linear(width, dim, bias=False) for width in node.widths)
+        pairs = zip(band_sizes(node.vocab, node.cutoffs), band_widths(node, dim), strict=True)
+        self.tables = nn.ModuleList(empty_table(size, width) for size, width in pairs)
+        own = {str(band): nn.Linear(width, dim, bias=False) for band, width in enumerate(node.widths) if width}
+        self.projections = nn.ModuleDict(own)
 
     @property
     def table(self) -> Tensor:
@@ -42,12 +43,17 @@ class AdaptiveTokens(nn.Module):
     def look_up(self, ids: Tensor) -> Tensor:
         """Sum over the bands what each makes of its tokens, and of those of others zeros: no shape depends on them."""
         parts: list[Tensor] = []
-        for band, (table, project) in enumerate(zip(self.tables, self.projections, strict=True)):
+        for band, table in enumerate(self.tables):
             first, end = self.edges[band : band + 2]
             inside = (ids >= first) & (ids < end)
-            vectors = table((ids - first).clamp(0, end - first - 1))
-            parts.append(project(vectors.masked_fill(~inside[..., None], 0.0)))
+            vectors = table((ids - first).clamp(0, end - first - 1)).masked_fill(~inside[..., None], 0.0)
+            parts.append(self.projections[str(band)](vectors) if str(band) in self.projections else vectors)
         return torch.stack(parts).sum(0)
+
+    def narrowed(self, x: Tensor, band: int) -> Tensor:
+        """Project a hidden state back to the width of a band."""
+        name = str(band)
+        return F.linear(x, self.projections[name].weight.t()) if name in self.projections else x  # type: ignore[arg-type]
 
 
 class AdaptiveLMHead(nn.Module):
@@ -58,9 +64,9 @@ class AdaptiveLMHead(nn.Module):
         embed = model.embed
         assert isinstance(embed, spec.Tokens | spec.AdaptiveTokens)
         banded = isinstance(embed, spec.AdaptiveTokens)
-        self.sizes, self.own = band_sizes(embed.vocab, node.cutoffs), node.own
+        self.sizes = band_sizes(embed.vocab, node.cutoffs)
         rows = self.sizes if banded else [embed.vocab]
-        widths = embed.widths if isinstance(embed, spec.AdaptiveTokens) else (model.dim,)
+        widths = band_widths(embed, model.dim) if banded else [model.dim]
         pairs = zip(rows, widths, strict=True)
         self.tables = None if node.tied else nn.ParameterList(torch.empty(size, width) for size, width in pairs)
         self.biases = nn.ParameterList(torch.zeros(size) for size in rows)
@@ -102,6 +108,6 @@ class AdaptiveLMHead(nn.Module):
 
     def narrowed(self, x: Tensor, band: int, context: Context) -> Tensor:
         """Project the hidden state to the width of a band, where bands have widths."""
-        if band in self.own:
+        if str(band) in self.projections:
             return self.projections[str(band)](x)
-        return x if context.bands is None else F.linear(x, context.bands.projections[band].weight.t())
+        return x if context.bands is None else context.bands.narrowed(x, band)

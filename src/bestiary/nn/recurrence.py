@@ -13,15 +13,22 @@ from bestiary.nn.context import Context
 from bestiary.nn.masks import self_mask
 
 
-class RelativeAttention(Projections):
-    """Queries against keys and against distances (Dai et al. 2019, section 3.3)."""
+class QueryBiases(nn.Module):
+    """Two vectors of each head: added to queries that keys are compared with, and distances."""
+
+    def __init__(self, heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.content_bias = nn.Parameter(torch.empty(heads, head_dim))
+        self.distance_bias = nn.Parameter(torch.empty(heads, head_dim))
+
+
+class TiedRelativeAttention(Projections):
+    """Queries against keys and against distances, with the stack's biases of queries (Dai et al. 2019, section 3.3)."""
 
     def __init__(self, node: spec.RelativeAttention | spec.TwoStreamAttention, dim: int) -> None:
         super().__init__(node, dim)  # type: ignore[arg-type]
         self.mask, self.distances = node.mask, node.distances
         self.r = nn.Linear(dim, self.heads * self.head_dim, bias=False)
-        self.content_bias = nn.Parameter(torch.empty(self.heads, self.head_dim))
-        self.distance_bias = nn.Parameter(torch.empty(self.heads, self.head_dim))
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, M + T, dim]``, what is remembered and what is new, to ``[B, T, dim]``."""
@@ -30,14 +37,17 @@ class RelativeAttention(Projections):
         if context.cache is not None:
             k, v = context.cache.extend((context.depth, self), k, v)
         mask = self_mask(self.mask, context)
-        return self.attend(self.with_content_bias(q), k, v, biased(self.distance_scores(q, context), mask))
+        biases = self.biases(context)
+        scores = biased(self.distance_scores(q + biases.distance_bias[:, None], context), mask)
+        return self.attend(q + biases.content_bias[:, None], k, v, scores)
 
-    def with_content_bias(self, q: Tensor) -> Tensor:
-        """Add what every key is scored by, whatever the query."""
-        return q + self.content_bias[:, None]
+    def biases(self, context: Context) -> QueryBiases | RelativeAttention:
+        """Return what holds the vectors that are added to queries."""
+        assert isinstance(context.shared_scores, QueryBiases), "tied attention was run in a stack without biases"
+        return context.shared_scores
 
     def distance_scores(self, q: Tensor, context: Context) -> Tensor:
-        """Return the scores of distances, ``[B, heads, T, K]``; those of hidden keys are any number."""
+        """Return the scores of distances, ``[B, heads, T, K]``, by queries with their bias; hidden keys' are any."""
         ahead = 0 if spec.Causal() in self.mask else context.queries - 1
         vectors = context.once(
             (self.distances, ahead), lambda: _vectors(self.distances, self.q.in_features, ahead, context)
@@ -49,8 +59,20 @@ class RelativeAttention(Projections):
             )
         if len(r) > 1:
             r = r.repeat_interleave(len(q) // len(r), dim=0)
-        scores = (q + self.distance_bias[:, None]) @ r.transpose(-1, -2)
-        return _scale(self) * _aligned(scores)[..., : context.keys]
+        return _scale(self) * _aligned(q @ r.transpose(-1, -2))[..., : context.keys]
+
+
+class RelativeAttention(TiedRelativeAttention):
+    """The same with biases of its own."""
+
+    def __init__(self, node: spec.RelativeAttention | spec.TwoStreamAttention, dim: int) -> None:
+        super().__init__(node, dim)
+        self.content_bias = nn.Parameter(torch.empty(self.heads, self.head_dim))
+        self.distance_bias = nn.Parameter(torch.empty(self.heads, self.head_dim))
+
+    def biases(self, context: Context) -> QueryBiases | RelativeAttention:
+        """Return what holds the vectors that are added to queries."""
+        return self
 
 
 class TwoStreamAttention(RelativeAttention):
@@ -79,10 +101,10 @@ class TwoStreamAttention(RelativeAttention):
     def stream(self, asked: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, context: Context) -> Tensor:
         """Answer one query for each place, ``[B, T, heads * head_dim]``, with ``[B, T, dim]``."""
         q = self.split(asked, self.heads)
-        scores = self.distance_scores(q, context)
+        scores = self.distance_scores(q + self.distance_bias[:, None], context)
         if context.token_type_ids is not None:
             scores = scores + self.segment_scores(q, context.token_type_ids, context)
-        return self.attend(self.with_content_bias(q), k, v, biased(scores, mask))
+        return self.attend(q + self.content_bias[:, None], k, v, biased(scores, mask))
 
     def segment_scores(self, q: Tensor, types: Tensor, context: Context) -> Tensor:
         """Return a score for keys of the same segment and another for the rest; what is remembered is of segment 0."""

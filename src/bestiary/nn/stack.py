@@ -20,7 +20,7 @@ from bestiary.nn.fusion import Fusion
 from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
 from bestiary.nn.qk_norm import QKNormAttention
-from bestiary.nn.recurrence import RelativeAttention, TwoStreamAttention, recall
+from bestiary.nn.recurrence import QueryBiases, RelativeAttention, TiedRelativeAttention, TwoStreamAttention, recall
 from bestiary.nn.scores import score_position
 from bestiary.nn.sparse import self_attention
 from bestiary.nn.windowed import WindowedAttention
@@ -60,6 +60,7 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.BoundedAttention: BoundedAttention,
     spec.CrossAttention: CrossAttention,
     spec.RelativeAttention: RelativeAttention,
+    spec.TiedRelativeAttention: TiedRelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,
     spec.WindowedAttention: WindowedAttention,
     spec.DisentangledAttention: DisentangledAttention,
@@ -129,8 +130,7 @@ class Stack(nn.Module):
         self.order = run_order(node)
         self.layers = nn.ModuleList(Layer(layer, dim) for layer in own_layers(node))
         self.norm = None if node.norm is None else norm(node.norm, dim)
-        heads = next((n.heads for _, n in spec.walk_once(own_layers(node)) if isinstance(n, spec.Attention)), 1)
-        self.position = None if node.position is None else shared_position(node.position, heads, dim)
+        self.position = None if node.position is None else shared_position(node, dim)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, T, dim]`` to the same shape."""
@@ -140,6 +140,13 @@ class Stack(nn.Module):
         return x if self.norm is None else self.norm(x)
 
 
-def shared_position(node: spec.ScorePosition, heads: int, dim: int) -> nn.Module:
-    """Build the module of a position that a stack's attentions share."""
-    return TABLES[type(node)](node, dim) if isinstance(node, spec.DistanceVectors) else score_position(node, heads)
+def shared_position(node: spec.Stack, dim: int) -> nn.Module:
+    """Build the module of the position that a stack's attentions share."""
+    position, ops = node.position, [part for _, part in spec.walk_once(own_layers(node))]
+    assert position is not None
+    if isinstance(position, spec.DistanceVectors):
+        return TABLES[type(position)](position, dim)
+    if isinstance(position, spec.QueryBiases):
+        tied = next(op for op in ops if isinstance(op, spec.TiedRelativeAttention))
+        return QueryBiases(tied.heads, tied.head_dim or dim // tied.heads)
+    return score_position(position, next((op.heads for op in ops if isinstance(op, spec.Attention)), 1))

@@ -43,11 +43,13 @@ from bestiary.spec import (
     SpansAfterQuestion,
     Targeted,
     TaskTokens,
+    TiedRelativeAttention,
     Tokens,
     Transformer,
     TwoStreamAttention,
     WindowedAttention,
     band_sizes,
+    band_widths,
     side_width,
     vocabulary,
 )
@@ -128,7 +130,7 @@ def _lm_head(node: LMHead, model: Model) -> Maps:
 
 
 def _adaptive_tokens(node: AdaptiveTokens, model: Model) -> Maps:
-    return {f"projections.{band}": Linear(width, model.dim, False) for band, width in enumerate(node.widths)}
+    return {f"projections.{band}": Linear(width, model.dim, False) for band, width in enumerate(node.widths) if width}
 
 
 def _adaptive_lm_head(node: AdaptiveLMHead, model: Model) -> Maps:
@@ -136,9 +138,9 @@ def _adaptive_lm_head(node: AdaptiveLMHead, model: Model) -> Maps:
     embed = model.embed if isinstance(model, Transformer) else None
     if not isinstance(embed, Tokens | AdaptiveTokens):
         return {}
-    widths = embed.widths if isinstance(embed, AdaptiveTokens) else (model.dim,) * (len(node.cutoffs) + 1)
     banded = isinstance(embed, AdaptiveTokens)
-    project = {f"projections.{band}": Linear(model.dim, width, False) for band, width in enumerate(widths) if banded}
+    widths = band_widths(embed, model.dim) if banded else [model.dim] * (len(node.cutoffs) + 1)
+    project = {name: Linear(m.outputs, m.inputs, False) for name, m in maps(embed, model).items() if banded}
     sizes = zip(band_sizes(embed.vocab, node.cutoffs), widths, strict=False)
     output = {f"tables.{band}": Linear(width, size) for band, (size, width) in enumerate(sizes)}
     return {**project, **output, "clusters": Linear(widths[0], len(node.cutoffs))}
@@ -169,6 +171,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     BoundedAttention: _attention,
     CrossAttention: _attention,
     RelativeAttention: _relative,
+    TiedRelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _windowed_attention,
     DisentangledAttention: _disentangled,

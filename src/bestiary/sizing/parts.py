@@ -53,6 +53,7 @@ from bestiary.spec import (
     Pooler,
     QKNorm,
     QKNormAttention,
+    QueryBiases,
     QuestionGlobal,
     RelativeAttention,
     ReplacedTokens,
@@ -75,6 +76,7 @@ from bestiary.spec import (
     T5Bias,
     Targeted,
     TaskTokens,
+    TiedRelativeAttention,
     Tokens,
     Tower,
     Transform,
@@ -84,6 +86,7 @@ from bestiary.spec import (
     ZeroCenteredNorm,
     as_heads_see,
     band_sizes,
+    band_widths,
     branch_names,
     own_layers,
     walk_once,
@@ -97,8 +100,11 @@ def _attention(node: Attention, width: int, model: Model) -> Parts:
 
 def _relative(node: RelativeAttention | TwoStreamAttention, width: int, model: Model) -> Parts:
     linear = maps(node, model)
-    vectors = 5 if isinstance(node, TwoStreamAttention) else 2  # two, and for segments one more and a pair
-    yield "", sum([one.parameters for one in linear.values()]) + vectors * linear["q"].outputs
+    yield "", sum([one.parameters for one in linear.values()]) + _VECTORS[type(node)] * linear["q"].outputs
+
+
+_VECTORS: dict[type[Node], int] = {RelativeAttention: 2, TiedRelativeAttention: 0, TwoStreamAttention: 5}
+"""How many vectors of all heads each has: two to add to queries, and for segments one more and a pair."""
 
 
 def _targeted(node: Targeted, width: int, model: Model) -> Parts:
@@ -191,7 +197,7 @@ def _lm_head(node: LMHead, width: int, model: Model) -> Parts:
 
 def _adaptive_tokens(node: AdaptiveTokens, width: int, model: Model) -> Parts:
     sizes = band_sizes(node.vocab, node.cutoffs)
-    yield "tables", sum([size * own for size, own in zip(sizes, node.widths, strict=False)])
+    yield "tables", sum([size * own for size, own in zip(sizes, band_widths(node, width), strict=False)])
     yield "projections", sum([linear.parameters for linear in maps(node, model).values()])
 
 
@@ -232,8 +238,15 @@ def _stack(node: Stack, width: int, model: Model) -> Parts:
     yield from ((f"layers[*].{part}", number) for part, number in sums.items())
     yield from inside("norm", node.norm, width, model)
     if node.position is not None:
-        heads = next((part.heads for _, part in walk_once(own_layers(node)) if isinstance(part, Attention)), 1)
-        yield from inside("position", node.position, heads, model)
+        yield from inside("position", node.position, _scored(node, model), model)
+
+
+def _scored(node: Stack, model: Model) -> int:
+    """Return the heads whose scores a stack's position is added to; for biases of queries, how wide all are."""
+    ops = [part for _, part in walk_once(own_layers(node))]
+    if isinstance(node.position, QueryBiases):
+        return next((maps(op, model)["q"].outputs for op in ops if isinstance(op, RelativeAttention)), 0)
+    return next((op.heads for op in ops if isinstance(op, Attention)), 1)
 
 
 def _layer(layer: Layer, width: int, model: Model) -> Parts:
@@ -282,6 +295,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     BoundedAttention: _attention,
     CrossAttention: linear_parts,
     RelativeAttention: _relative,
+    TiedRelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: linear_parts,
     DisentangledAttention: linear_parts,
@@ -315,6 +329,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     KeyAlibi: nothing,
     CoarseAlibi: nothing,
     T5Bias: own(lambda node, width: node.buckets * width),
+    QueryBiases: own(lambda node, width: 2 * width),
     Pooler: each_map,
     FirstGlobal: nothing,
     QuestionGlobal: nothing,

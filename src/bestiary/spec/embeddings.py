@@ -62,13 +62,13 @@ class SharedTokens(Embedding):
 class AdaptiveTokens(Embedding):
     """Tokens in bands, the frequent first, each with a table of its own width (Baevski and Auli 2018, section 3).
 
-    ``cutoffs`` are the ids at which the bands after the first begin. Every band is projected to the model's width, and
-    the vectors are multiplied by the root of it.
+    ``cutoffs`` are the ids at which the bands after the first begin. A band with a width is projected to the model's;
+    one without, ``None``, is as wide as the model. The vectors are multiplied by the root of the model's width.
     """
 
     vocab: int
     cutoffs: tuple[int, ...]
-    widths: tuple[int, ...]
+    widths: tuple[int | None, ...]
     dropout: float = 0.0
 
 

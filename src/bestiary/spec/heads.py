@@ -72,8 +72,8 @@ class AdaptiveLMHead(Head):
     """Log-probabilities of tokens in bands, the frequent first (Grave et al. 2016).
 
     The first band is scored beside one cluster for each of the others, whose tokens share that cluster's probability.
-    ``tied`` reads the embedding's tables. Where the embedding has bands, the hidden state is projected to each band's
-    width: by the embedding's projections turned around, or by the head's own in the bands that ``own`` names.
+    ``tied`` reads the embedding's tables. Where the embedding projects a band, the hidden state is projected to its
+    width: by the embedding's projection turned around, or by the head's own in the bands that ``own`` names.
     """
 
     cutoffs: tuple[int, ...]

@@ -90,3 +90,8 @@ def band_sizes(vocab: int, cutoffs: tuple[int, ...]) -> list[int]:
     """Return how many tokens each band holds."""
     edges = (0, *cutoffs, vocab)
     return [after - before for before, after in pairwise(edges)]
+
+
+def band_widths(embed: AdaptiveTokens, dim: int) -> list[int]:
+    """Return how wide the table of each band is, in a model that is ``dim`` wide."""
+    return [width or dim for width in embed.widths]

@@ -8,6 +8,7 @@ from typing import ClassVar
 from bestiary.spec.masks import Mask
 from bestiary.spec.node import Node
 from bestiary.spec.ops import Op
+from bestiary.spec.positions import ScorePosition
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,19 @@ class RelativeAttention(Op):
     mask: tuple[Mask, ...] = ()
     scale: float | None = None
     dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class TiedRelativeAttention(RelativeAttention):
+    """The same with the ``u`` and ``v`` of the stack, its ``QueryBiases``, instead of its own (Dai et al. 2019)."""
+
+
+@dataclass(frozen=True)
+class QueryBiases(ScorePosition):
+    """The ``u`` and ``v`` of ``RelativeAttention``, two vectors of each head that all layers of a stack share.
+
+    The paper's formula gives them no layer, and its character models have one pair (Dai et al. 2019, section 3.3).
+    """
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,8 @@ def _tokens(node: Tokens | NarrowTokens, sizes: _Sizes, old: int) -> Tokens | Na
 def _adaptive(node: AdaptiveTokens, sizes: _Sizes, old: int) -> AdaptiveTokens:
     vocab = sizes.vocab or node.vocab
     cutoffs = tuple(_scale(cutoff, node.vocab, vocab) for cutoff in node.cutoffs)
-    return node.replace(vocab=vocab, cutoffs=cutoffs, widths=tuple(_scale(w, old, sizes.dim) for w in node.widths))
+    widths = tuple(width and _scale(width, old, sizes.dim) for width in node.widths)
+    return node.replace(vocab=vocab, cutoffs=cutoffs, widths=widths)
 
 
 def _stack(stack: Stack, sizes: _Sizes, old: int) -> Stack:

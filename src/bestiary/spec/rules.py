@@ -47,7 +47,13 @@ from bestiary.spec.positions import (
     SinusoidalAfterPadding,
     T5Bias,
 )
-from bestiary.spec.recurrence import Recurrent, RelativeAttention, TwoStreamAttention
+from bestiary.spec.recurrence import (
+    QueryBiases,
+    Recurrent,
+    RelativeAttention,
+    TiedRelativeAttention,
+    TwoStreamAttention,
+)
 from bestiary.spec.speech import SinusoidalRange
 from bestiary.spec.stacks import Repeat, Stack, own_layers
 from bestiary.spec.summaries import RULES as SUMMARIES
@@ -68,6 +74,8 @@ def _attention(node: Attention | CrossAttention | RelativeAttention | TwoStreamA
         yield "a block-sparse mask stands alone, without other masks and without a position on the scores"
     if isinstance(position, DistanceVectors):
         yield "vectors of distances are the stack's, for disentangled attentions to read"
+    if isinstance(position, QueryBiases):
+        yield "biases of queries are the stack's, for tied relative attentions to read"
     if isinstance(position, Rotary):
         rotated = int((node.head_dim or spec.dim // node.heads) * position.fraction)
         if position.fraction > 1 or rotated < 2 or rotated % 2:
@@ -162,19 +170,36 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
         yield from faults
     elif not node.layers or not all(repeat.layers for repeat in repeats):
         yield "a stack, and what it repeats, needs at least one layer"
-    elif node.position is not None:
-        parts = list(_parts(node))
-        if any(isinstance(part, WindowedAttention | BlockSparse) for part in parts):
-            yield "sparse attention has no scores of all pairs that a stack's position could be added to"
-        heads = {part.heads for part in parts if isinstance(part, Attention)}
-        if len(heads) > 1:
-            yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"
-        if heads and isinstance(node.position, DistanceVectors):
-            yield "vectors of distances are for disentangled attentions only"
+    else:
+        yield from _shared_position(node)
+        yield from _query_biases(node)
     if not isinstance(node.position, DistanceVectors) and _has(node, DisentangledAttention):
         yield "disentangled attentions need a DistanceTable or a BucketTable as the stack's position"
     if not faults and len({part.memory for part in _parts(node) if isinstance(part, Recurrent)}) > 1:
         yield "attentions with relative distances must all have the same memory, or none"
+
+
+def _shared_position(node: Stack) -> Iterator[str]:
+    if node.position is None:
+        return
+    parts = list(_parts(node))
+    if any(isinstance(part, WindowedAttention | BlockSparse) for part in parts):
+        yield "sparse attention has no scores of all pairs that a stack's position could be added to"
+    heads = {part.heads for part in parts if isinstance(part, Attention)}
+    if len(heads) > 1:
+        yield f"attentions that share a score position must have as many heads each, not {sorted(heads)}"
+    if heads and isinstance(node.position, DistanceVectors):
+        yield "vectors of distances are for disentangled attentions only"
+    if heads and isinstance(node.position, QueryBiases):
+        yield "biases of queries are for tied relative attentions only"
+
+
+def _query_biases(node: Stack) -> Iterator[str]:
+    tied = {(part.heads, part.head_dim) for part in _parts(node) if isinstance(part, TiedRelativeAttention)}
+    if isinstance(node.position, QueryBiases) != bool(tied):
+        yield "tied relative attentions and QueryBiases as the stack's position need each other"
+    if len(tied) > 1:
+        yield "attentions that share biases of queries must have as many heads each, of the same width"
 
 
 def _alone(node: Parallel | Normed) -> Iterator[str]:
@@ -284,7 +309,7 @@ def _bands(vocab: int | None, cutoffs: tuple[int, ...]) -> Iterator[str]:
 
 def _adaptive_tokens(node: AdaptiveTokens, spec: Model) -> Iterator[str]:
     yield from _bands(node.vocab, node.cutoffs)
-    if len(node.widths) != len(node.cutoffs) + 1 or any(width < 1 for width in node.widths):
+    if len(node.widths) != len(node.cutoffs) + 1 or any(width is not None and width < 1 for width in node.widths):
         yield f"{len(node.cutoffs)} cutoffs make {len(node.cutoffs) + 1} bands, each with a positive width"
 
 
@@ -293,6 +318,9 @@ def _adaptive_lm_head(node: AdaptiveLMHead, spec: Any) -> Iterator[str]:
     if isinstance(embed, AdaptiveTokens):
         if node.cutoffs != embed.cutoffs:
             yield f"the head's cutoffs are {list(node.cutoffs)}, but the embedding's are {list(embed.cutoffs)}"
+        bare = [band for band, width in enumerate(embed.widths) if width is None and band in node.own]
+        if bare:
+            yield f"own names {bare}, which are as wide as the model, so that nothing is projected"
     elif not isinstance(embed, Tokens) or embed.width is not None or node.own:
         yield "an adaptive head reads tokens in bands, or one table as wide as the model, and then projects nothing"
     else:
@@ -328,6 +356,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     BoundedAttention: _projected_otherwise,
     CrossAttention: _attention,
     RelativeAttention: _relative,
+    TiedRelativeAttention: _relative,
     TwoStreamAttention: _relative,
     WindowedAttention: _windowed_attention,
     DisentangledAttention: _disentangled,

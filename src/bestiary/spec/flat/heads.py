@@ -36,8 +36,7 @@ def _of_text(name: str, head: Head, spec: Any) -> Iterator[Line]:
     if isinstance(head, Pooler):
         yield f"pooler_output = {head.activation}(x[:, 0] @ W + b)", f"head {name}"
     elif isinstance(head, AdaptiveLMHead):
-        yield "p = log_softmax(concat(x @ W[0].T + b[0], x @ clusters.T + c))", f"head {name}: the first band, clusters"
-        yield "logits = concat(p[:band], p[cluster] + log_softmax(x @ W[band].T + b[band]), ...)", "log-probabilities"
+        yield from _adaptive(name, head)
     elif isinstance(head, LMHead):
         table = cast(Tokens, vocabulary(spec))
         yield from _transform(head.transform)
@@ -72,6 +71,14 @@ def _of_text(name: str, head: Head, spec: Any) -> Iterator[Line]:
         assert isinstance(head, Spans)
         yield from _transform(head.transform)
         yield f"start_logits, end_logits = columns({'h' if head.transform else 'x'} @ W + b)", f"head {name}"
+
+
+def _adaptive(name: str, head: AdaptiveLMHead) -> Iterator[Line]:
+    if not head.cutoffs:
+        yield f"logits = log_softmax(x @ {'token.T' if head.tied else 'W'} + b)", f"head {name}: log-probabilities"
+        return
+    yield "p = log_softmax(concat(x @ W[0].T + b[0], x @ clusters.T + c))", f"head {name}: the first band, clusters"
+    yield "logits = concat(p[:band], p[cluster] + log_softmax(x @ W[band].T + b[band]), ...)", "log-probabilities"
 
 
 def _transform(transform: Transform | None) -> Iterator[Line]:

@@ -46,7 +46,7 @@ from bestiary.spec.positions import (
     ScorePosition,
     T5Bias,
 )
-from bestiary.spec.recurrence import RelativeAttention, TwoStreamAttention
+from bestiary.spec.recurrence import QueryBiases, RelativeAttention, TiedRelativeAttention, TwoStreamAttention
 
 Line = tuple[str, str]
 """A line of pseudo-code and the remark beside it."""
@@ -57,6 +57,8 @@ def score_word(position: ScorePosition) -> str:
     if isinstance(position, DistanceVectors):
         place = "binned(query - key)" if isinstance(position, BucketTable) else "query - key"
         return f"distance[{place}]"
+    if isinstance(position, QueryBiases):
+        return "(u, w)"
     if isinstance(position, T5Bias):
         return "table[bucket(key - query)]"
     if isinstance(position, KeyAlibi | CoarseAlibi):
@@ -226,6 +228,7 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     BoundedAttention: _attention,
     CrossAttention: _attention,
     RelativeAttention: _recurrent,
+    TiedRelativeAttention: _recurrent,
     TwoStreamAttention: _recurrent,
     WindowedAttention: _windowed,
     DisentangledAttention: _disentangled,

@@ -104,7 +104,8 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         return
     if isinstance(embed, AdaptiveTokens):
         bands = ", ".join(str(edge) for edge in (0, *embed.cutoffs))
-        yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {embed.widths} wide"
+        widths = ", ".join(str(width or f"{spec.dim} without W") for width in embed.widths)
+        yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {widths} wide"
         return
     if isinstance(embed, Patches | Spectrogram):
         yield from (_patches(embed, spec) if isinstance(embed, Patches) else _spectrogram(embed, spec, length))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bestiary.errors import BestiaryError
-from bestiary.spec import AdaptiveTokens, Tokens, Transformer, Window, own_layers
+from bestiary.spec import AdaptiveTokens, RelativeAttention, Tokens, Transformer, Window, band_widths, own_layers
 from bestiary.weights.config import WAIVE, Arguments, Derive, Flag, Number, Pin, Size, shown
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
 from bestiary.weights.dialects.xlnet import length_or_none
@@ -19,6 +19,7 @@ stack.layers.{i}.attn.{q,k,v}.weight     = [transformer.]layers.{i}.dec_attn.qkv
 stack.layers.{i}.attn.{o,r}.weight       = [transformer.]layers.{i}.dec_attn.{o_net,r_net}.weight
 stack.layers.{i}.attn.content_bias       = [transformer.]layers.{i}.dec_attn.r_w_bias
 stack.layers.{i}.attn.distance_bias      = [transformer.]layers.{i}.dec_attn.r_r_bias
+stack.position.{content,distance}_bias   = [transformer.]{r_w,r_r}_bias
 stack.layers.{i}.attn_norm.{weight,bias} = [transformer.]layers.{i}.dec_attn.layer_norm.{weight,bias}
 stack.layers.{i}.mlp.up.{weight,bias}    = [transformer.]layers.{i}.pos_ff.CoreNet.0.{weight,bias}
 stack.layers.{i}.mlp.down.{weight,bias}  = [transformer.]layers.{i}.pos_ff.CoreNet.3.{weight,bias}
@@ -45,7 +46,7 @@ CONFIG = {
     "tie_word_embeddings": Flag("tied", True),
     "tie_weight": Pin((True,), "the older spelling of tie_word_embeddings was only ever true"),
     "attn_type": Pin((0,), "other attentions of this family were never published"),
-    "untie_r": Pin((True,), "biases of scores shared between layers were never published in this family"),
+    "untie_r": Flag("own_biases", True),
     "adaptive": Pin((True,), "a plain softmax was never published in this family"),
     "ext_len": Pin((0,), "a context between memory and segment was never published"),
     "sample_softmax": WAIVE,  # how training samples, which the reference refuses
@@ -115,7 +116,7 @@ def _arguments(spec: Transformer) -> Arguments:
     embed, head = spec.embed, spec.heads.get("lm")
     one_table = isinstance(embed, Tokens)
     assert isinstance(embed, Tokens | AdaptiveTokens)
-    widths: tuple[int, ...] = (spec.dim,) if isinstance(embed, Tokens) else embed.widths
+    widths = [spec.dim] if isinstance(embed, Tokens) else band_widths(embed, spec.dim)
     memory: Any = attention.at("memory")
     cutoffs: tuple[int, ...] = head.at("cutoffs") if head else () if isinstance(embed, Tokens) else embed.cutoffs
     return {
@@ -129,6 +130,7 @@ def _arguments(spec: Transformer) -> Arguments:
         "cutoffs": cutoffs,
         "divisor": 1 if one_table else _divisor(widths),
         "own": head.at("own") if head else (0,),
+        "own_biases": type(attention.op) is RelativeAttention,
         "memory": None if memory is None else memory.length,
         "same_length": any(isinstance(mask, Window) for mask in attention.at("mask")),
         "clamp": attention.at("distances.clamp"),
@@ -140,7 +142,7 @@ def _arguments(spec: Transformer) -> Arguments:
     }
 
 
-def _divisor(widths: tuple[int, ...]) -> int:
+def _divisor(widths: list[int]) -> int:
     """Return the number by which each band is narrower than the one before; any will do where there is one band."""
     fitting = (n for n in range(2, widths[0] + 1) if all(widths[0] // n**i == w for i, w in enumerate(widths)))
     return next(fitting, 2)
