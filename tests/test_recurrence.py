@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from references.recurrent import POSITIONS, xlnet
 from torch import Tensor
 from transformers import XLNetModel
 
+import bestiary
 from bestiary import nn, spec
 from bestiary.architectures import make
 from bestiary.errors import BestiaryError
@@ -21,6 +24,7 @@ from bestiary.generate import generate
 from bestiary.nn.context import Context
 from bestiary.sizing import count
 from bestiary.weights.load import load_weights
+from bestiary.weights.save import save_weights
 
 SIZES = {"dim": 16, "depth": 2, "heads": 4, "hidden": 24, "vocab": 50}
 SMALL = make("xlnet", **SIZES)
@@ -161,13 +165,67 @@ def test_the_published_transformer_xl() -> None:
     assert nn.build(small, seed=0)(torch.arange(9)[None]).logits.shape == (1, 9, 512)
 
 
-def slow_scores(op: Any, q: Tensor, k: Tensor, past: int) -> Tensor:
+def variables(dim: int, depth: int, hidden: int, vocab: int, cutoffs: tuple[int, ...] = ()) -> int:
+    """What the authors' TensorFlow code makes for a model whose heads are as wide as it: the shapes, one by one."""
+    layer = [(dim, 3 * dim), (dim, dim), (dim, dim), (dim,), (dim,)]  # qkv, r, o and the norm
+    layer += [(dim, hidden), (hidden,), (hidden, dim), (dim,), (dim,), (dim,)]
+    pairs = depth if cutoffs else 1
+    shapes = [*layer * depth, (pairs, dim), (pairs, dim), (len(cutoffs), dim), (len(cutoffs),)]
+    for band, (first, end) in enumerate(pairwise((0, *cutoffs, vocab))):
+        width = dim // 4**band
+        shapes += [(end - first, width), (end - first,)]  # a table and the biases of its scores
+        shapes += [(width, dim), (width, dim)] if band else []  # one to embed, one to score, neither in the first band
+    return sum(math.prod(shape) for shape in shapes)
+
+
+WORDS = (60000, 100000, 640000)
+RELEASED = {
+    "enwik8": variables(1024, 24, 3072, 204), "enwik8-base": variables(512, 12, 2048, 204),
+    "text8": variables(1024, 24, 3072, 27),
+    "lm1b": variables(1280, 24, 8192, 793470, WORDS), "lm1b-base": variables(1024, 18, 4096, 793470, WORDS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", RELEASED)
+def test_counts_of_the_other_released_models(size: str) -> None:
+    assert bestiary.count(f"transformer-xl:{size}").total == RELEASED[size]
+
+
+@torch.no_grad()
+def test_a_band_as_wide_as_the_model_is_not_projected() -> None:
+    node = make("transfo_xl", **SIZES, cutoffs=(11, 30), divisor=4, own=(1,), square=False)
+    assert node.at("embed.widths") == (None, 4, 1)
+    model = nn.build(node, seed=0).double()
+    for parameter in model.parameters():
+        parameter.normal_()
+    embed, head = model.embed, model.heads.lm
+    (one, four), own = (embed.projections[band].weight for band in "21"), head.projections["1"].weight
+    ids = torch.tensor([[0, 10, 11, 29, 30, 49]])
+    rows = [embed.tables[0].weight[[0, 10]], embed.tables[1].weight[[0, 18]] @ four.T]
+    rows.append(embed.tables[2].weight[[0, 19]] @ one.T)
+    assert apart(torch.cat(rows) * 16**0.5, embed(Context(torch.arange(6)[None], 6, input_ids=ids))[0]) < 1e-12
+    x = torch.randn(16).double()
+    frequent = torch.cat((embed.tables[0].weight @ x + head.biases[0], head.clusters(x))).log_softmax(-1)
+    second = (embed.tables[1].weight @ (own @ x) + head.biases[1]).log_softmax(-1) + frequent[11]
+    third = (embed.tables[2].weight @ (one.T @ x) + head.biases[2]).log_softmax(-1) + frequent[12]
+    context, output = Context(torch.arange(1)[None], 1, bands=embed), nn.Output(x)
+    head(x[None, None], context, output)
+    assert apart(torch.cat((frequent[:11], second, third)), output.logits[0, 0]) < 1e-12
+
+
+def test_no_file_says_that_a_band_is_not_projected(tmp_path: Path) -> None:
+    node = make("transfo_xl", **SIZES, cutoffs=(11, 30), divisor=4, own=(1, 2), square=False)
+    with pytest.raises(BestiaryError, match="no published format can say this model"):
+        save_weights(nn.build(node, seed=0), tmp_path)
+
+
+def slow_scores(op: Any, biases: Any, q: Tensor, k: Tensor, past: int) -> Tensor:
     """The four terms of Dai et al. 2019, section 3.3, one query, key and head at a time."""
     heads, tokens, width = q.shape
     scores = torch.zeros(heads, tokens, len(k[0]), dtype=q.dtype)
     dim = op.r.in_features
     for head in range(heads):
-        u, v = op.content_bias[head], op.distance_bias[head]
+        u, v = biases.content_bias[head], biases.distance_bias[head]
         wr = op.r.weight[head * width : (head + 1) * width]
         for i in range(tokens):
             for j in range(len(k[0])):
@@ -179,24 +237,37 @@ def slow_scores(op: Any, q: Tensor, k: Tensor, past: int) -> Tensor:
 
 
 @pytest.mark.parametrize("mask", [(), (spec.Causal(),)])
+@pytest.mark.parametrize("kind", [spec.RelativeAttention, spec.TiedRelativeAttention])
 @torch.no_grad()
-def test_relative_scores_are_the_four_terms(mask: tuple[spec.Mask, ...]) -> None:
-    node = spec.RelativeAttention(2, head_dim=6, mask=mask, memory=spec.Memory())
-    layer = make("gpt2", dim=10, depth=1, heads=2, hidden=8, vocab=20)
-    op = nn.build(layer.at("stack.layers[*].attn", node).replace(embed=spec.Tokens(20)), seed=0).double()
-    op = op.stack.layers[0].attn
-    for parameter in op.parameters():
+def test_relative_scores_are_the_four_terms(mask: tuple[spec.Mask, ...], kind: type[spec.RelativeAttention]) -> None:
+    tied = kind is spec.TiedRelativeAttention
+    branch = spec.Residual(kind(2, head_dim=6, mask=mask, memory=spec.Memory()))
+    stack = spec.Stack(((branch,),) * 2, position=spec.QueryBiases() if tied else None)
+    model = nn.build(spec.Transformer(10, spec.Tokens(20), stack), seed=0).double()
+    for parameter in model.parameters():
         parameter.normal_()
+    op = model.stack.layers[1].attn
+    assert hasattr(op, "content_bias") is not tied
     past, tokens = 3, 5
     x = torch.randn(1, past + tokens, 10).double()
-    context = Context(torch.arange(tokens)[None], past + tokens)
+    context = Context(torch.arange(tokens)[None], past + tokens, shared_scores=model.stack.position)
     q, k, v = (project(x).unflatten(-1, (2, 6)).transpose(1, 2)[0] for project in (op.q, op.k, op.v))
-    scores = slow_scores(op, q[:, past:], k, past)
+    scores = slow_scores(op, model.stack.position if tied else op, q[:, past:], k, past)
     if mask:
         later = torch.arange(past + tokens) > past + torch.arange(tokens)[:, None]
         scores = scores.masked_fill(later, -torch.inf)
     expected = op.o((scores.softmax(-1) @ v).transpose(0, 1).flatten(1))
     assert apart(expected, op(x, context)[0]) < 1e-6  # sines are of float32
+
+
+TIED = make("transfo_xl", **SIZES, own_biases=False)
+REFUSED_TIES = {
+    "as the stack's position need each other": ("stack.position", None),
+    "QueryBiases as the stack's position need": ("stack.layers[*].attn", spec.RelativeAttention(4)),
+    "as many heads each, of the same width": ("stack.layers[0].attn.head_dim", 6),
+    "for tied relative attentions only": ("stack.layers[0].mlp", spec.Attention(4)),
+    "biases of queries are the stack's": ("stack.layers[0].mlp", spec.Attention(4, position=spec.QueryBiases())),
+}
 
 
 REFUSED = {
@@ -214,13 +285,20 @@ REFUSED_BANDS = {
     "which must rise": ("embed", spec.AdaptiveTokens(50, (30, 11), (8, 4, 2))),
     "the embedding's are": ("heads.lm.cutoffs", (11,)),
     "must name bands from 0 to 2": ("heads.lm.own", (3,)),
+    "so that nothing is projected": ("embed.widths", (None, 8, 4)),
     "then projects nothing": ("embed", spec.Tokens(50)),
 }
 
 
-@pytest.mark.parametrize("sentence", [*REFUSED, *REFUSED_BANDS])
-def test_what_check_refuses(sentence: str) -> None:
-    model, change = (SMALL, REFUSED[sentence]) if sentence in REFUSED else (BANDED, REFUSED_BANDS[sentence])
+CASES = [
+    (model, *case)
+    for model, cases in ((SMALL, REFUSED), (TIED, REFUSED_TIES), (BANDED, REFUSED_BANDS))
+    for case in cases.items()
+]
+
+
+@pytest.mark.parametrize(("model", "sentence", "change"), CASES, ids=[sentence for _, sentence, _ in CASES])
+def test_what_check_refuses(model: spec.Transformer, sentence: str, change: tuple[str, Any]) -> None:
     with pytest.raises(BestiaryError, match=sentence):
         spec.check(model.at(*change))
 

@@ -214,6 +214,8 @@ BUILT: dict[str, Model] = {
     "transfo_xl": make("transfo_xl", **SMALL, **BANDS, divisor=2, memory=5),
     "transfo_xl of one table": make("transfo_xl", **SMALL, **BANDS, tied=False),
     "transfo_xl, untied": make("transfo_xl", **SMALL, **BANDS, width=9, divisor=3, tied=False, own=(0, 2)),
+    "transfo_xl, one pair of biases": make("transfo_xl", **SMALL, head_dim=6, own_biases=False),
+    "transfo_xl, one band as it is": make("transfo_xl", **SMALL, **BANDS, divisor=4, own=(1,), square=False),
     "transfo_xl, one band": make("transfo_xl", **SMALL, divisor=2),
     "xlnet": make("xlnet", **SMALL),
     "xlnet for sequence-classification": with_task(make("xlnet", **SMALL), "xlnet", "sequence-classification"),

@@ -40,6 +40,8 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "narrow-bands": (LM, {"div_val": 4, "d_embed": 16, "clamp_len": -1, "layer_norm_epsilon": 1e-5}),
     "own-projections": (LM, {"proj_share_all_but_first": False}),
     "untied": (LM, {"tie_word_embeddings": False, "d_model": 14}),
+    "shared-biases": (LM, {"untie_r": False}),
+    "characters": (LM, {"untie_r": False, "div_val": 1, "cutoffs": []}),
     "norm-first": (LM, {"pre_lnorm": True}),
     "any-length": (LM, {"same_length": False, "mem_len": 4}),
     "no-memory": (LM, {"same_length": False, "mem_len": 0, "cutoffs": []}),
