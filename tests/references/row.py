@@ -59,6 +59,9 @@ class Row:
     single: bool = False
     """Whether the reference opens some parameters in float32 whatever the file holds; then all are drawn as such."""
 
+    reopened: float = 1e-12
+    """How far the reference may be from itself once it has opened what we saved."""
+
     def __str__(self) -> str:
         return f"{self.name}-{self.label}" if self.label else self.name
 

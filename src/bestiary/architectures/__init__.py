@@ -18,6 +18,7 @@ from bestiary.architectures import (
     electra,
     ernie,
     ernie_thu,
+    esm,
     experts,
     glm,
     gpt,
@@ -124,6 +125,11 @@ _STABLELM: dict[str, Task] = {**_DECODER, "token-classification": llama.tag_toke
 _ANSWERING: dict[str, Task] = {**_DECODER, "question-answering": heads.find_spans}
 _TAGGING: dict[str, Task] = {**_ANSWERING, "token-classification": gptj.tag_tokens}
 _TAGGED_BY_LAYERS: dict[str, Task] = {**_ANSWERING, "token-classification": bloom.tag_tokens}
+_ESM: dict[str, Task] = {
+    "base": esm.base,
+    "sequence-classification": esm.classify,
+    "token-classification": esm.tag,
+}
 _SEQ2SEQ: dict[str, Task] = {"base": heads.no_head}
 _BART: dict[str, Task] = {
     **_SEQ2SEQ,
@@ -197,10 +203,12 @@ ARCHITECTURES: dict[str, Architecture] = {
     "glam_dense": Architecture(experts.glam_dense, "causal-lm", _DECODER),
     "whisper": Architecture(whisper.whisper, "seq2seq-lm", _SEQ2SEQ),
     "clip_text": Architecture(clip.clip_text, "embedding", {"base": clip.summary_alone}),
+    "esm2": Architecture(esm.esm2, "masked-lm", _ESM),
+    "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
 }
 
-_MAY_BE_ZERO = {"types", "pad", "random"}
+_MAY_BE_ZERO = {"mask", "end", "types", "pad", "random"}
 
 
 def make(name: str, **arguments: Any) -> Model:

@@ -95,6 +95,9 @@ class Context:
     shared_scores: torch.nn.Module | None = None
     """The score position that the running stack shares between its attentions."""
 
+    frequencies: Tensor | None = None
+    """Rotary frequencies that the running stack keeps beside its weights, ``[rotated / 2]``."""
+
     router_logits: list[Tensor] = field(default_factory=list)
     """What each mixture of experts scored its experts with, in the order of the layers."""
 

@@ -16,6 +16,7 @@ from bestiary.nn.adaptive import AdaptiveLMHead
 from bestiary.nn.context import Context
 from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
+from bestiary.nn.proteins import Contacts
 from bestiary.nn.summaries import SUMMARIES
 
 
@@ -281,4 +282,5 @@ HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.ReplacedTokens: ReplacedTokens,
     spec.SpansAfterQuestion: SpansAfterQuestion,
     **SUMMARIES,
+    spec.Contacts: Contacts,
 }

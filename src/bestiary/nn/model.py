@@ -16,6 +16,8 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Tokens: TokenTransformer,
     spec.TaskTokens: TokenTransformer,
     spec.ScaledTokens: TokenTransformer,
+    spec.BlankedTokens: TokenTransformer,
+    spec.DroppedTokens: TokenTransformer,
     spec.NarrowTokens: NarrowTransformer,
     spec.Patches: PatchTransformer,
     spec.Spectrogram: SpectrogramTransformer,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bestiary.nn.context import Context
-from bestiary.spec import DynamicScaling, LinearScaling, RampScaling, Rotary, RoundedRotary, YarnScaling
+from bestiary.spec import DynamicScaling, HeldRotary, LinearScaling, RampScaling, Rotary, RoundedRotary, YarnScaling
 
 
 def rotate(rotary: Rotary, q: Tensor, k: Tensor, context: Context) -> tuple[Tensor, Tensor]:
@@ -26,7 +26,7 @@ def rotations(rotary: Rotary, like: Tensor, context: Context) -> tuple[Tensor, T
     published implementation does the same, so a finer angle would only differ from it.
     """
     rotated = int(like.shape[-1] * rotary.fraction)
-    frequencies, attention = _frequencies(rotary, rotated, context.keys, like.device)
+    frequencies, attention = _frequencies(rotary, rotated, context, like.device)
     angles = context.positions[:, None, :, None].float() * frequencies
     angles = torch.cat((angles, angles), dim=-1)
     return (angles.cos() * attention).to(like.dtype), (angles.sin() * attention).to(like.dtype)
@@ -49,9 +49,17 @@ def _turn_rounded(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((turned.to(x.dtype), rest), dim=-1)
 
 
-def _frequencies(rotary: Rotary, rotated: int, length: int, device: torch.device) -> tuple[Tensor, float]:
+def held(rotary: HeldRotary, head_dim: int) -> Tensor:
+    """Return the frequencies that a fresh model keeps beside its weights."""
+    return _scaled(rotary, int(head_dim * rotary.fraction), 0, torch.device("cpu"))[0]
+
+
+def _frequencies(rotary: Rotary, rotated: int, context: Context, device: torch.device) -> tuple[Tensor, float]:
+    if isinstance(rotary, HeldRotary):
+        assert context.frequencies is not None
+        return context.frequencies.to(torch.promote_types(context.frequencies.dtype, torch.float32)), 1.0
     # Only dynamic scaling depends on the length, so the others share one cached table.
-    longer = length if isinstance(rotary.scaling, DynamicScaling) else 0
+    longer = context.keys if isinstance(rotary.scaling, DynamicScaling) else 0
     return _scaled(rotary, rotated, longer, device)
 
 

@@ -21,6 +21,7 @@ from bestiary.nn.mlp import GLU, MLP
 from bestiary.nn.norms import norm
 from bestiary.nn.qk_norm import QKNormAttention
 from bestiary.nn.recurrence import QueryBiases, RelativeAttention, TiedRelativeAttention, TwoStreamAttention, recall
+from bestiary.nn.rotary import held
 from bestiary.nn.scores import score_position
 from bestiary.nn.sparse import self_attention
 from bestiary.nn.windowed import WindowedAttention
@@ -127,17 +128,33 @@ class Stack(nn.Module):
 
     def __init__(self, node: spec.Stack, dim: int) -> None:
         super().__init__()
+        self.node, self.dim = node, dim
         self.order = run_order(node)
         self.layers = nn.ModuleList(Layer(layer, dim) for layer in own_layers(node))
         self.norm = None if node.norm is None else norm(node.norm, dim)
         self.position = None if node.position is None else shared_position(node, dim)
+        self.frequencies: Tensor | None
+        self.register_buffer("frequencies", held_frequencies(node, dim))
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, T, dim]`` to the same shape."""
-        context.shared_scores, context.entered = self.position, x
+        context.shared_scores, context.entered, context.frequencies = self.position, x, self.frequencies
         for context.depth, index in enumerate(self.order):
             x = self.layers[index](x, context)
         return x if self.norm is None else self.norm(x)
+
+    def constants(self) -> dict[str, Tensor]:
+        """Return what the buffers hold where no file says otherwise."""
+        held = held_frequencies(self.node, self.dim)
+        return {} if held is None else {"frequencies": held}
+
+
+def held_frequencies(node: spec.Stack, dim: int) -> Tensor | None:
+    """Return the rotary frequencies that a stack keeps beside its weights, where its attentions turn by such."""
+    for _, part in spec.walk_once(own_layers(node)):
+        if isinstance(part, spec.Attention) and isinstance(part.position, spec.HeldRotary):
+            return held(part.position, part.head_dim or dim // part.heads)
+    return None
 
 
 def shared_position(node: spec.Stack, dim: int) -> nn.Module:

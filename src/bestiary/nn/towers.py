@@ -15,6 +15,7 @@ from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
 from bestiary.nn.embeddings import NarrowTokens, NormedTokens, Patches, ScaledTokens, SharedTokens, TaskTokens, Tokens
 from bestiary.nn.output import Output
+from bestiary.nn.proteins import BlankedTokens, DroppedTokens
 from bestiary.nn.stack import Stack
 
 
@@ -185,6 +186,8 @@ TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
     spec.Tokens: Tokens,
     spec.TaskTokens: TaskTokens,
     spec.ScaledTokens: ScaledTokens,
+    spec.BlankedTokens: BlankedTokens,
+    spec.DroppedTokens: DroppedTokens,
 }
 
 _ALONE: dict[type[spec.Embedding], Callable[[Any, int], Tokens | NarrowTokens]] = {

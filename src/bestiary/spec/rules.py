@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
@@ -47,6 +47,7 @@ from bestiary.spec.positions import (
     SinusoidalAfterPadding,
     T5Bias,
 )
+from bestiary.spec.proteins import BlankedTokens, Contacts, DroppedTokens, HeldRotary, attention_maps
 from bestiary.spec.recurrence import (
     QueryBiases,
     Recurrent,
@@ -163,6 +164,10 @@ def _parts(node: Stack) -> Iterator[Node]:
     yield from (part for _, part in walk_once(own_layers(node)))
 
 
+def _held(node: Node) -> TypeGuard[Attention]:
+    return isinstance(node, Attention) and isinstance(node.position, HeldRotary)
+
+
 def _stack(node: Stack, spec: Model) -> Iterator[str]:
     repeats = [item for item in node.layers if isinstance(item, Repeat)]
     faults = [fault for repeat in repeats for fault in field_problems(repeat)]  # own layers hide what repeats them
@@ -175,6 +180,8 @@ def _stack(node: Stack, spec: Model) -> Iterator[str]:
         yield from _query_biases(node)
     if not isinstance(node.position, DistanceVectors) and _has(node, DisentangledAttention):
         yield "disentangled attentions need a DistanceTable or a BucketTable as the stack's position"
+    if not faults and len(held := {n.position for n in _parts(node) if _held(n)}) > 1:
+        yield f"a stack holds one table of rotary frequencies, not {len(held)}"
     if not faults and len({part.memory for part in _parts(node) if isinstance(part, Recurrent)}) > 1:
         yield "attentions with relative distances must all have the same memory, or none"
 
@@ -254,6 +261,19 @@ def _scaled_tokens(node: ScaledTokens, spec: Model) -> Iterator[str]:
     yield from _tokens(node, spec)
     if node.scaled:
         yield "ScaledTokens are scaled already; leave 'scaled' out"
+
+
+def _dropped_tokens(node: DroppedTokens, spec: Model) -> Iterator[str]:
+    yield from _tokens(node, spec)
+    if node.mask_token >= node.vocab:
+        yield f"mask_token is {node.mask_token}, which must be one of {node.vocab} tokens"
+    if not 0 <= node.rate < 1:
+        yield f"rate is {node.rate}, which must be at least 0 and less than 1"
+
+
+def _contacts(node: Contacts, spec: Model) -> Iterator[str]:
+    if not isinstance(spec, Transformer) or not attention_maps(spec):
+        yield "contacts are read off the attention maps of one tower: put Attention into its stack"
 
 
 def _learned_by_mask(node: LearnedByMask, spec: Model) -> Iterator[str]:
@@ -372,6 +392,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Tokens: _tokens,
     TaskTokens: _tokens,
     ScaledTokens: _scaled_tokens,
+    BlankedTokens: _tokens,
+    DroppedTokens: _dropped_tokens,
     SharedTokens: _tokens,
     NormedTokens: _normed_tokens,
     SinusoidalAfterPadding: _sinusoids,
@@ -389,6 +411,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     SentencePair: _needs_pooler,
     EntityScores: _entity_scores,
     **SUMMARIES,
+    Contacts: _contacts,
 }
 
 

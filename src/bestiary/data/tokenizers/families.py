@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from bestiary.data.tokenizers.spm import BPE, Pieces, implied_merges
 from bestiary.data.tokenizers.tokenizer import PLAIN_INPUTS, TYPED_INPUTS, Side
@@ -55,6 +55,18 @@ def word_pieces(words: Words, settings: Settings, where: str) -> Tokenizer:
     )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")
+    return tokenizer
+
+
+def residues(words: Words, settings: Settings, where: str) -> Tokenizer:
+    """A token for each letter of a protein; what is no letter of the vocabulary is unknown, a run of it once."""
+    unknown = settings["unk_token"]
+    check_unknown(unknown, words, where)
+    tokenizer = Tokenizer(accepted(lambda: models.WordLevel(words, unk_token=unknown), where))
+    letters = Regex("[" + "".join(rf"\x{{{ord(word):x}}}" for word in words if len(word) == 1) + "]")
+    cuts = [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(letters, behavior="isolated")]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(cuts)
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in words if len(word) > 1])
     return tokenizer
 
 
@@ -156,12 +168,14 @@ GPT2_SPECIALS = {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "unk": "<|endof
 ROBERTA_SPECIALS = {
     "bos": "<s>", "eos": "</s>", "unk": "<unk>", "sep": "</s>", "pad": "<pad>", "cls": "<s>", "mask": "<mask>",
 }  # fmt: skip
+RESIDUE_SPECIALS = {"unk": "<unk>", "pad": "<pad>", "cls": "<cls>", "eos": "<eos>", "mask": "<mask>"}
 ALBERT_SPECIALS = {
     "bos": "[CLS]", "eos": "[SEP]", "unk": "<unk>", "sep": "[SEP]", "pad": "<pad>", "cls": "[CLS]", "mask": "[MASK]",
 }  # fmt: skip
 
 WORD_LISTS: dict[str, Family[Words]] = {
     "bert": Family(word_pieces, BERT_SPECIALS, ENCLOSED, inputs=TYPED_INPUTS),
+    "esm": Family(residues, RESIDUE_SPECIALS, ("cls $A eos", "cls $A eos $B eos")),
 }
 PAIRED: dict[str, Family[BytePairs]] = {
     "gpt2": Family(byte_level, GPT2_SPECIALS),

@@ -25,6 +25,7 @@ from bestiary.spec.heads import (
     Transform,
 )
 from bestiary.spec.models import vocabulary
+from bestiary.spec.proteins import Contacts
 
 
 def head_lines(name: str, head: Head, spec: Any) -> Iterator[Line]:
@@ -56,6 +57,8 @@ def _of_text(name: str, head: Head, spec: Any) -> Iterator[Line]:
     elif isinstance(head, EntityScores):
         yield from _transform(head.transform)
         yield "entity_logits = h @ entity_candidates.T", f"head {name}: one for each candidate, {side_width(spec)} wide"
+    elif isinstance(head, Contacts):
+        yield "# contacts, when asked for: sigmoid(corrected(attention maps) @ w + b)", f"head {name}: [B, L, L]"
     elif isinstance(head, FirstGlobal | QuestionGlobal):
         first = (
             "the first token is" if isinstance(head, FirstGlobal) else f"tokens before the first {head.separator} are"

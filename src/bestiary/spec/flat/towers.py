@@ -35,6 +35,7 @@ from bestiary.spec.positions import (
     SinusoidalHalves,
     SinusoidalTable,
 )
+from bestiary.spec.proteins import BlankedTokens, DroppedTokens
 from bestiary.spec.speech import SinusoidalRange, Spectrogram
 from bestiary.spec.stacks import Repeat, Residual, Stack
 
@@ -124,8 +125,12 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
     if isinstance(tokens, NormedTokens) and tokens.norm is not None:
         terms[0] = f"{norm_word(tokens.norm)}({terms[0]})"
     yield f"x = {' + '.join(terms)}", f"[B, {length}, {width}]"
+    if isinstance(embed, DroppedTokens):
+        yield f"# masks are zeros, the other token vectors times {1 - embed.rate:g} / (1 - share of masks)", ""
     if tokens.norm is not None and not isinstance(tokens, NormedTokens):
         yield f"x = {norm_word(tokens.norm)}(x)", ""
+    if isinstance(embed, BlankedTokens):
+        yield "x = x * attention_mask", ""
     if table.width is not None and isinstance(embed, Tokens):
         yield "x = x @ W + b", f"{width} -> {spec.dim}"
 
