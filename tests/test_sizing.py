@@ -192,6 +192,8 @@ BUILT: dict[str, Model] = {
     "deberta of few distances": make("deberta", **SMALL, span=3, scores=("c2p",)),
     "deberta_v2": make("deberta_v2", **SMALL, buckets=6, kernel=3, groups=2),
     "deberta_v2 of own maps": make("deberta_v2", **SMALL, buckets=None, shared_maps=False, scores=("p2c",)),
+    **{f"esm2 for {task}": with_task(make("esm2", **SMALL, mask=4), "esm2", task) for task in ("masked-lm", "base")},
+    "esm1b": make("esm1b", **SMALL, mask=4, drops_masks=False),
     "albert": with_task(make("albert", **SMALL, width=4), "albert", "masked-lm"),
     "albert of two groups": make("albert", **SMALL, width=4, groups=2),
     "gpt": make("gpt", **SMALL),

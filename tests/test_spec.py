@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -29,6 +30,7 @@ from bestiary.spec import (
     DistanceTable,
     EntityScores,
     Fusion,
+    HeldRotary,
     InputConvolution,
     LayerNorm,
     Learned,
@@ -106,12 +108,15 @@ MORE: dict[str, dict[str, Any]] = {
     "qwen3": {"head_dim": 10},
     "stablelm": {"fraction": 2 / 3},
     "gemma": {"head_dim": 10},
+    "esm2": {"mask": 4},
+    "esm1b": {"mask": 4},
 }
 SPECS: dict[str, Any] = {
     name: make(name, **(PAIR if name in PAIRS else SIZES), **MORE.get(name, {}))
     for name in ARCHITECTURES
-    if name != "vit"
+    if set(PAIR if name in PAIRS else SIZES) <= set(inspect.signature(ARCHITECTURES[name].make).parameters)
 }
+"""Every architecture of texts at small sizes: rooms for other things have sizes and tests of their own."""
 SPECS["vit"] = make("vit", dim=24, depth=3, heads=4, hidden=40, image=12, patch=4, labels=5)
 BERT, GPT2, LLAMA, T5, DEBERTA = (SPECS[name] for name in ("bert", "gpt2", "llama", "t5", "deberta_v2"))
 
@@ -459,6 +464,7 @@ _FORMULAS: dict[type[Any], type[Any]] = {
     ZeroCenteredNorm: RMSNorm,
     RoundedLayerNorm: LayerNorm,
     RoundedRotary: Rotary,
+    HeldRotary: Rotary,
 }
 """What differs in rounding only is shown alike."""
 

@@ -72,7 +72,8 @@ def _opened(source: str, texts: Sequence[str], task: str | None, seed: int) -> t
         from bestiary.catalog.find import parse_name
 
         twin = _twin(name, task or _task_of(texts, name), seed)
-        reads = ", a token for each byte" if twin.tokenizer else ""
+        what = "letter of a protein" if twin.tokenizer and twin.tokenizer.cls_token == "<cls>" else "byte"
+        reads = f", a token for each {what}" if twin.tokenizer else ""
         stand_in = stand_in_of(parse_name(source)[0])
         return twin, f"untrained: random weights (seed {seed}){reads}{f'; {stand_in}' if stand_in else ''}"
     from bestiary.api import load
@@ -83,12 +84,10 @@ def _opened(source: str, texts: Sequence[str], task: str | None, seed: int) -> t
 
 def _twin(name: str, task: str | None, seed: int) -> Any:
     from bestiary.api import build
-    from bestiary.cli.twin import byte_tokenizer
-    from bestiary.spec import vocab_size
+    from bestiary.cli.twin import twin_tokenizer
 
     model = build(f"{name}:tiny", seed=seed, task=task)
-    size = vocab_size(model.spec)
-    model.tokenizer = byte_tokenizer(size) if size else None
+    model.tokenizer = twin_tokenizer(model.spec)
     return model
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from bestiary.data.residues import residue_tokenizer
 from bestiary.data.tokenizers import Tokenizer
 from bestiary.errors import BestiaryError
+from bestiary.spec import BlankedTokens, vocab_size
 
 MARKS = {"pad": "[PAD]", "mask": "[MASK]", "eos": "[END]"}
+
+
+def twin_tokenizer(model: Any) -> Tokenizer | None:
+    """Return what an untrained twin reads texts with: letters of proteins, or bytes; ``None`` where it reads none."""
+    size = vocab_size(model)
+    if size is None:
+        return None
+    return residue_tokenizer() if isinstance(model.embed, BlankedTokens) else byte_tokenizer(size)
 
 
 def byte_tokenizer(vocab: int) -> Tokenizer:

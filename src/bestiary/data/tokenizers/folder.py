@@ -127,6 +127,11 @@ def _from_words(folder: Path, name: str, settings: dict[str, Any]) -> Tokenizer:
     return _built(_family(families.WORD_LISTS, named, "bert", file), words, settings, file)
 
 
+def of_words(family: str, words: Mapping[str, int]) -> Tokenizer:
+    """Return the tokenizer of a family of word lists for words that no file holds."""
+    return _built(families.WORD_LISTS[family], dict(words), {}, Path(f"the words of {family}"))
+
+
 def _from_pairs(folder: Path, name: str, settings: dict[str, Any]) -> Tokenizer:
     file = folder / name
     words, merges = read_numbered(file), read_merges(folder / "merges.txt")

@@ -57,13 +57,8 @@ def _of_text(name: str, head: Head, spec: Any) -> Iterator[Line]:
     elif isinstance(head, EntityScores):
         yield from _transform(head.transform)
         yield "entity_logits = h @ entity_candidates.T", f"head {name}: one for each candidate, {side_width(spec)} wide"
-    elif isinstance(head, Contacts):
-        yield "# contacts, when asked for: sigmoid(corrected(attention maps) @ w + b)", f"head {name}: [B, L, L]"
-    elif isinstance(head, FirstGlobal | QuestionGlobal):
-        first = (
-            "the first token is" if isinstance(head, FirstGlobal) else f"tokens before the first {head.separator} are"
-        )
-        yield f"# {first} global unless the input says which are", f"head {name}"
+    elif isinstance(head, Contacts | FirstGlobal | QuestionGlobal):
+        yield _aside(head), f"head {name}"
     elif isinstance(head, SentencePair):
         yield "seq_relationship_logits = pooler_output @ W + b", f"head {name}"
     elif isinstance(head, SpansAfterQuestion):
@@ -82,6 +77,14 @@ def _adaptive(name: str, head: AdaptiveLMHead) -> Iterator[Line]:
         return
     yield "p = log_softmax(concat(x @ W[0].T + b[0], x @ clusters.T + c))", f"head {name}: the first band, clusters"
     yield "logits = concat(p[:band], p[cluster] + log_softmax(x @ W[band].T + b[band]), ...)", "log-probabilities"
+
+
+def _aside(head: Contacts | FirstGlobal | QuestionGlobal) -> str:
+    """Return what is said of a head that answers nothing, or only when it is asked."""
+    if isinstance(head, Contacts):
+        return "# contacts, when asked for: sigmoid(corrected(attention maps) @ w + b)"
+    first = "the first token is" if isinstance(head, FirstGlobal) else f"tokens before the first {head.separator} are"
+    return f"# {first} global unless the input says which are"
 
 
 def _transform(transform: Transform | None) -> Iterator[Line]:
