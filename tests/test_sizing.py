@@ -15,6 +15,7 @@ import multimodal_models
 import pytest
 import torch
 import transformers
+from small_specs import OTHERS, VARIANTS
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -259,13 +260,15 @@ BUILT: dict[str, Model] = {
     "sinusoids": make("bert", **SMALL).at("embed.position", Sinusoidal()),
     "own output with a bias": make("bert", **SMALL).with_heads({"lm": spec.LMHead(tied=False, bias=True)}),
     **multimodal_models.BUILT,
+    **OTHERS,
+    **VARIANTS,
 }  # fmt: skip
 
 
 def test_every_kind_of_node_is_among_them() -> None:
     sized = (spec.Op, spec.Head, spec.Norm, spec.Embedding, spec.EmbeddingPosition, spec.ScorePosition, spec.Model)
     kinds = {kind for kind in vars(spec).values() if inspect.isclass(kind) and issubclass(kind, sized)}
-    abstract = {*sized, spec.DistanceVectors, spec.Summary, spec.Embedded}
+    abstract = {*sized, spec.DistanceVectors, spec.Summary, spec.Embedded, spec.Grid}
     assert kinds - {type(node) for model in BUILT.values() for _, node in spec.walk(model)} == abstract
 
 
@@ -426,8 +429,8 @@ def test_operations_are_those_that_run(name: str) -> None:
         inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :tokens]}, flops(model, tokens, 9)
     elif name in multimodal_models.BUILT:
         inputs, expected = multimodal_models.given(model), flops(model)
-    elif isinstance(model.at("embed"), spec.Patches):
-        inputs, expected = {"pixel_values": torch.zeros(1, 3, 32, 32)}, flops(model)
+    elif isinstance(embed := model.at("embed"), spec.Patches):
+        inputs, expected = {"pixel_values": torch.zeros(1, embed.channels, embed.image, embed.image)}, flops(model)
     else:
         inputs, expected = {"input_ids": ids}, flops(model, 9)
     # torch counts no operations inside its fused kernels for CPUs, hence the plain one.

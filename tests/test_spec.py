@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_specs import OTHERS
 from torch.nn import functional as F
 
 from bestiary.architectures import ARCHITECTURES, make, with_task
@@ -35,6 +36,7 @@ from bestiary.spec import (
     LayerNorm,
     Learned,
     LMHead,
+    MaskedPatches,
     NarrowTokens,
     Normed,
     OwnMap,
@@ -60,6 +62,7 @@ from bestiary.spec import (
     TopK,
     Transform,
     Transformer,
+    VisiblePatches,
     Window,
     WindowedAttention,
     YarnScaling,
@@ -117,7 +120,7 @@ SPECS: dict[str, Any] = {
     if set(PAIR if name in PAIRS else SIZES) <= set(inspect.signature(ARCHITECTURES[name].make).parameters)
 }
 """Every architecture of texts at small sizes: rooms for other things have sizes and tests of their own."""
-SPECS["vit"] = make("vit", dim=24, depth=3, heads=4, hidden=40, image=12, patch=4, labels=5)
+SPECS |= OTHERS
 BERT, GPT2, LLAMA, T5, DEBERTA = (SPECS[name] for name in ("bert", "gpt2", "llama", "t5", "deberta_v2"))
 
 MIXTRAL = SPECS["mixtral"]
@@ -465,8 +468,10 @@ _FORMULAS: dict[type[Any], type[Any]] = {
     RoundedLayerNorm: LayerNorm,
     RoundedRotary: Rotary,
     HeldRotary: Rotary,
+    MaskedPatches: Patches,
+    VisiblePatches: Patches,
 }
-"""What differs in rounding only is shown alike."""
+"""What differs in rounding only, or adds a line of its own, is shown alike."""
 
 
 @families
@@ -498,7 +503,8 @@ def test_resize_keeps_the_architecture_at_its_own_sizes(name: str) -> None:
     assert resize(spec) == spec
     assert resize(resize(spec, dim=2 * spec.dim), dim=spec.dim) == spec
     wide = resize(spec, dim=48)
-    assert {node.hidden for _, node in walk(wide) if isinstance(node, MLP | GLU)} == {80}
+    hidden = [node.hidden * 48 // spec.dim for _, node in walk(spec) if isinstance(node, MLP | GLU)]
+    assert [node.hidden for _, node in walk(wide) if isinstance(node, MLP | GLU)] == hidden
 
 
 def test_resize_sets_what_is_named() -> None:

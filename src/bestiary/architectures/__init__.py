@@ -206,6 +206,14 @@ ARCHITECTURES: dict[str, Architecture] = {
     "esm2": Architecture(esm.esm2, "masked-lm", _ESM),
     "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
+    "deit": Architecture(
+        vit.deit, "distilled-classification", {"base": vit.pooled_image, "image-classification": vit.classify_first}
+    ),
+    "beit": Architecture(
+        vit.beit, "image-classification", {"base": vit.pooled_patches, "masked-image-modeling": vit.visual_words}
+    ),
+    "dinov2": Architecture(vit.dinov2, "base", {"image-classification": vit.classify_first_and_mean}),
+    "mae": Architecture(vit.mae, "masked-image-modeling", {"base": heads.no_head}),
 }
 
 _MAY_BE_ZERO = {"mask", "end", "types", "pad", "random"}

@@ -86,6 +86,18 @@ class Context:
     logits_to_keep: int = 0
     """How many of the last tokens a language-model head scores; 0 for all."""
 
+    masked_patches: Tensor | None = None
+    """Which patches of an image a learned vector stands for, ``[B, patches]`` bool."""
+
+    noise: Tensor | None = None
+    """Random numbers by whose order patches are shuffled, ``[B, patches]``."""
+
+    restore: Tensor | None = None
+    """Where each patch stands among the shuffled, ``[B, patches]``; the visible ones come first."""
+
+    skips: float = 0.0
+    """The probability with which the running layer's branches are skipped by a sample that is trained on."""
+
     depth: int = 0
     """Index of the layer that is running; with the module it tells caches of shared weights apart."""
 

@@ -1,4 +1,4 @@
-"""Embeddings: tokens or patches to the first hidden state, and the positions added to it."""
+"""Embeddings: tokens to the first hidden state, and the positions added to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bestiary import spec
-from bestiary.errors import BestiaryError
 from bestiary.nn.context import Context
 from bestiary.nn.norms import norm
 from bestiary.nn.positions import POSITIONS
@@ -144,35 +143,6 @@ class NarrowTokens(nn.Module):
         x = self.project(inputs_embeds)
         if self.position is not None:
             x = x + self.position(context).to(x.dtype)
-        return F.dropout(x, self.dropout, self.training)
-
-
-class Patches(nn.Module):
-    """Square patches mapped linearly, behind learned extra tokens."""
-
-    def __init__(self, node: spec.Patches, dim: int) -> None:
-        super().__init__()
-        self.node, self.dropout = node, node.dropout
-        count = (node.image // node.patch) ** 2
-        self.patches = nn.Linear(node.channels * node.patch**2, dim)
-        self.extra = nn.Parameter(torch.empty(node.extra, dim)) if node.extra else None
-        self.position = nn.Parameter(torch.empty(count + node.extra, dim)) if node.position else None
-
-    def forward(self, pixel_values: Tensor) -> Tensor:
-        """Map ``[B, channels, image, image]`` to ``[B, extra + patches, dim]``."""
-        size, node = pixel_values.shape[-1], self.node
-        if pixel_values.shape[1:] != (node.channels, node.image, node.image):
-            raise BestiaryError(
-                f"pixel_values has shape {list(pixel_values.shape)}; this model reads"
-                f" [batch, {node.channels}, {node.image}, {node.image}]: resize the image first"
-            )
-        side = size // node.patch
-        cut = pixel_values.unflatten(3, (side, node.patch)).unflatten(2, (side, node.patch))
-        x = self.patches(cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2))  # [B, side, side, C, patch, patch]
-        if self.extra is not None:
-            x = torch.cat((self.extra.expand(len(x), -1, -1), x), dim=1)
-        if self.position is not None:
-            x = x + self.position
         return F.dropout(x, self.dropout, self.training)
 
 

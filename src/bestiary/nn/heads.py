@@ -14,6 +14,7 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.activations import ACTIVATIONS
 from bestiary.nn.adaptive import AdaptiveLMHead
 from bestiary.nn.context import Context
+from bestiary.nn.image_heads import HEADS as IMAGE_HEADS
 from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
 from bestiary.nn.proteins import Contacts
@@ -125,7 +126,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.source, self.dropout = SOURCES[node.source], node.dropout
         self.transform = None if node.transform is None else Transform(node.transform, model.dim, model.dim)
-        self.output = nn.Linear(model.dim, node.labels, bias=node.bias)
+        self.output = nn.Linear(model.dim * (1 + (node.source == "first_and_mean")), node.labels, bias=node.bias)
 
     def forward(self, x: Tensor, context: Context, output: Output) -> None:
         """Fill ``logits``, ``[B, labels]`` or ``[B, T, labels]``."""
@@ -267,9 +268,11 @@ SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
     "mean": _mean,
     "source_end": _source_end,
     "pooled": _pooled,
+    "first_and_mean": lambda x, context: torch.cat((x[:, 0], x[:, 1:].mean(1)), dim=-1),
 }
 
 HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
+    **IMAGE_HEADS,
     spec.Pooler: Pooler,
     spec.FirstGlobal: FirstGlobal,
     spec.QuestionGlobal: QuestionGlobal,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bestiary.nn.attention import Projections
-from bestiary.nn.stack import Stack
+from bestiary.nn.stack import Layer, Stack
 
 STD = 0.02
 
@@ -36,7 +36,14 @@ def initialize(model: nn.Module, seed: int | None = None) -> None:
             parameter.normal_(0.0, STD, generator=generator)
         else:
             parameter.zero_()
+    _adapt(model)
+
+
+def _adapt(model: nn.Module) -> None:
+    """Scale what stands in a residual branch, and fill what has values of its own."""
     for module in model.modules():
+        if isinstance(module, Layer):
+            module.fill_scales()
         if isinstance(module, Projections) and module.scale is not None:
             module.q.weight.mul_(module.head_dim**-0.5 / module.scale)
         if isinstance(module, Stack):

@@ -8,6 +8,7 @@ from typing import Any
 from bestiary import spec
 from bestiary.nn.base import Model
 from bestiary.nn.entities import EntityTransformer
+from bestiary.nn.patches import PATCHES
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
@@ -19,8 +20,8 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.BlankedTokens: TokenTransformer,
     spec.DroppedTokens: TokenTransformer,
     spec.NarrowTokens: NarrowTransformer,
-    spec.Patches: PatchTransformer,
     spec.Spectrogram: SpectrogramTransformer,
+    **dict.fromkeys(PATCHES, PatchTransformer),
 }
 
 

@@ -46,6 +46,10 @@ class Output:
     encoder_router_logits: tuple[Tensor, ...] | None = None
     decoder_router_logits: tuple[Tensor, ...] | None = None
     past_key_values: Cache | None = None
+    mask: Tensor | None = None
+    """``[B, patches]``: ones for the patches that were not read."""
+    ids_restore: Tensor | None = None
+    """``[B, patches]``: where each patch stands among the shuffled."""
 
     @property
     def prediction_logits(self) -> Tensor | None:

@@ -64,8 +64,54 @@ class CoarseAlibi(KeyAlibi):
         return (slopes[:, None, None] * _places(context)).to(q.dtype) / math.sqrt(q.shape[-1])
 
 
+class WindowBias(nn.Module):
+    """A learned scalar for each offset between two places of a square and each head (Liu et al. 2021)."""
+
+    def __init__(self, node: spec.WindowBias, heads: int) -> None:
+        super().__init__()
+        self.node = node
+        self.weight = nn.Parameter(torch.empty(self.rows(node), heads))
+
+    def rows(self, node: spec.WindowBias) -> int:
+        """Count the scalars of a head."""
+        return (2 * node.side - 1) ** 2
+
+    def forward(self, q: Tensor, k: Tensor, context: Context) -> Tensor:
+        """Return ``[1, heads, T, K]``."""
+        index = context.once(self.node, lambda: self.index(q.device))
+        return F.embedding(index, self.weight).permute(2, 0, 1)[None]
+
+    def index(self, device: torch.device) -> Tensor:
+        """Return the row for each pair of places, ``[T, K]``."""
+        return _offsets(self.node.side, device)
+
+
+class GridBias(WindowBias):
+    """The same over an image behind its first token, which has three scalars of its own."""
+
+    def rows(self, node: spec.WindowBias) -> int:
+        """Count the scalars of a head."""
+        return super().rows(node) + 3
+
+    def index(self, device: torch.device) -> Tensor:
+        """Return the row for each pair of places, ``[T, K]``; the last three are the first token's."""
+        pairs = F.pad(super().index(device), (1, 0, 1, 0))
+        rows = self.rows(self.node)
+        pairs[0, :], pairs[:, 0], pairs[0, 0] = rows - 3, rows - 2, rows - 1
+        return pairs
+
+
+def _offsets(side: int, device: torch.device) -> Tensor:
+    """Number the offsets between two places of a square, rows before columns, ``[side ** 2, side ** 2]``."""
+    place = torch.arange(side**2, device=device)
+    down, right = (axis[:, None] - axis[None] + side - 1 for axis in (place // side, place % side))
+    return down * (2 * side - 1) + right
+
+
 SCORES: dict[type[spec.ScorePosition], Callable[[Any, int], nn.Module]] = {
     spec.T5Bias: T5Bias,
+    spec.WindowBias: WindowBias,
+    spec.GridBias: GridBias,
     spec.Alibi: Alibi,
     spec.KeyAlibi: KeyAlibi,
     spec.CoarseAlibi: CoarseAlibi,

@@ -89,6 +89,8 @@ class Layer(nn.Module):
         self.branches = tuple(zip(branch_names(node), node, strict=True))
         for name, branch in self.branches:
             self.add_module(name, op(branch.op, dim))
+            if isinstance(branch.scale, spec.LayerScale):
+                self.register_parameter(f"{name}_scale", nn.Parameter(torch.empty(dim)))
             if branch.norm is not None:
                 self.add_module(f"{name}_norm", norm(branch.norm, dim))
                 if branch.placement == "both":
@@ -111,12 +113,29 @@ class Layer(nn.Module):
         elif placement == "both":
             h = getattr(self, f"{name}_post_norm")(h)
         h = F.dropout(h, branch.dropout, self.training)
-        x = x + (h if branch.scale == 1.0 else branch.scale * h)
+        h = h if branch.scale == 1.0 else self.scale(name, branch.scale) * h
+        x = x + (skipped(h, context.skips) if self.training and context.skips else h)
         return self.norm(name, x) if placement == "post" else x
+
+    def scale(self, name: str, scale: float | spec.LayerScale) -> float | Tensor:
+        """Return what a branch's output is multiplied with."""
+        return getattr(self, f"{name}_scale") if isinstance(scale, spec.LayerScale) else scale
+
+    def fill_scales(self) -> None:
+        """Set learned scales to what they are at first."""
+        for name, branch in self.branches:
+            if isinstance(branch.scale, spec.LayerScale):
+                getattr(self, f"{name}_scale").fill_(branch.scale.init)
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         """Apply the norm of a branch."""
         return getattr(self, f"{name}_norm")(x)
+
+
+def skipped(h: Tensor, probability: float) -> Tensor:
+    """Leave samples of ``[B, ...]`` out at random, and make up for it in the others (Huang et al. 2016)."""
+    kept = torch.rand(len(h), *[1] * (h.dim() - 1), device=h.device) >= probability
+    return h * kept / (1 - probability)
 
 
 def _remembers(node: spec.Op) -> TypeGuard[Any]:
@@ -135,11 +154,13 @@ class Stack(nn.Module):
         self.position = None if node.position is None else shared_position(node, dim)
         self.frequencies: Tensor | None
         self.register_buffer("frequencies", held_frequencies(node, dim))
+        self.drop_path = node.drop_path / max(len(self.order) - 1, 1)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, T, dim]`` to the same shape."""
         context.shared_scores, context.entered, context.frequencies = self.position, x, self.frequencies
         for context.depth, index in enumerate(self.order):
+            context.skips = self.drop_path * context.depth
             x = self.layers[index](x, context)
         return x if self.norm is None else self.norm(x)
 

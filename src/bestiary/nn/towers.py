@@ -13,8 +13,9 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.base import Model, advance, tower
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
-from bestiary.nn.embeddings import NarrowTokens, NormedTokens, Patches, ScaledTokens, SharedTokens, TaskTokens, Tokens
+from bestiary.nn.embeddings import NarrowTokens, NormedTokens, ScaledTokens, SharedTokens, TaskTokens, Tokens
 from bestiary.nn.output import Output
+from bestiary.nn.patches import PATCHES
 from bestiary.nn.proteins import BlankedTokens, DroppedTokens
 from bestiary.nn.stack import Stack
 
@@ -79,16 +80,26 @@ class PatchTransformer(Model):
 
     def __init__(self, node: spec.Transformer) -> None:
         super().__init__(node)
-        assert isinstance(node.embed, spec.Patches)
-        self.embed = Patches(node.embed, node.dim)
+        self.embed = PATCHES[type(node.embed)](node.embed, node.dim)
         self.stack = Stack(node.stack, node.dim)
         self.add_heads()
 
-    def forward(self, pixel_values: Tensor) -> Output:
-        """Run the model on images, ``[B, channels, image, image]``."""
-        x = self.embed(pixel_values)
-        context = Context(torch.arange(x.shape[1], device=x.device)[None], x.shape[1])
-        return self.answer(self.stack(x, context), context)
+    def forward(
+        self, pixel_values: Tensor, bool_masked_pos: Tensor | None = None, noise: Tensor | None = None
+    ) -> Output:
+        """Run the model on images, ``[B, channels, image, image]``.
+
+        ``bool_masked_pos`` ``[B, patches]`` says which patches are masked, none unless said. Where a random share of
+        them is read, they are taken in the order of ``noise`` ``[B, patches]``, which is drawn unless given.
+        """
+        context = Context(torch.zeros(1, 0), 0, masked_patches=bool_masked_pos, noise=noise)
+        x = self.embed(pixel_values, context)
+        context.positions, context.keys = torch.arange(x.shape[1], device=x.device)[None], x.shape[1]
+        x = self.stack(x, context)
+        if context.restore is None:
+            return self.answer(x, context)
+        unread = (context.restore >= x.shape[1] - self.spec.embed.extra).to(x.dtype)
+        return self.answer(x, context, mask=unread, ids_restore=context.restore)
 
 
 class Tower(nn.Module):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from bestiary.sizing.maps import maps
-from bestiary.spec import Model, Node
+from bestiary.sizing.layers import runs
+from bestiary.sizing.linear import maps
+from bestiary.spec import Model, Node, Stack, branch_names
 
 
 @dataclass(frozen=True)
@@ -19,9 +24,7 @@ class Pass:
 
 def cost(node: Node, run: Pass) -> int:
     """Return the operations of a node in a pass."""
-    from bestiary.sizing.flops import RULES  # the table of the rules, which come back here for what stands inside
-
-    return RULES[type(node)](node, run)
+    return _rules()[type(node)](node, run)
 
 
 def once(node: Node, run: Pass) -> int:
@@ -32,3 +35,19 @@ def once(node: Node, run: Pass) -> int:
 def each(node: Node, run: Pass) -> int:
     """The node's linear maps on each token."""
     return run.tokens * once(node, run)
+
+
+def branch_costs(stack: Stack, run: Pass) -> Counter[str]:
+    """Return what the branches of a stack's layers cost, by their names, each layer as often as it runs."""
+    sums: Counter[str] = Counter()
+    for layer, times in runs(stack).items():
+        for name, branch in zip(branch_names(layer), layer, strict=True):
+            sums[name] += times * cost(branch.op, run)
+    return sums
+
+
+@cache
+def _rules() -> dict[type[Node], Callable[[Any, Pass], int]]:
+    from bestiary.sizing.flops import RULES  # the table of the rules, which come back here for what stands inside
+
+    return RULES

@@ -9,15 +9,13 @@ costs twice the forward pass, so training costs three times it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import speech
-from bestiary.sizing.cost import Pass, cost, each, once
-from bestiary.sizing.layers import runs
-from bestiary.sizing.maps import maps
+from bestiary.sizing import images, speech
+from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
+from bestiary.sizing.linear import maps
 from bestiary.sizing.multimodal import FLOPS as MULTIMODAL
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
 from bestiary.sizing.table import html, text
@@ -51,7 +49,6 @@ from bestiary.spec import (
     Normed,
     NormedTokens,
     Parallel,
-    Patches,
     Pooler,
     QKNormAttention,
     QuestionGlobal,
@@ -73,7 +70,6 @@ from bestiary.spec import (
     WindowedAttention,
     ZeroMemory,
     as_heads_see,
-    branch_names,
     walk,
 )
 
@@ -167,11 +163,7 @@ _WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cos
 def tower(prefix: str, embed: Node, stack: Stack, run: Pass) -> Iterator[tuple[str, int]]:
     """Yield what an embedding and a stack cost."""
     yield f"{prefix}embed", cost(embed, run)
-    sums: Counter[str] = Counter()
-    for layer, times in runs(stack).items():
-        for name, branch in zip(branch_names(layer), layer, strict=True):
-            sums[name] += times * cost(branch.op, run)
-    yield from ((f"{prefix}stack.layers[*].{name}", cost) for name, cost in sums.items())
+    yield from ((f"{prefix}stack.layers[*].{name}", number) for name, number in branch_costs(stack, run).items())
 
 
 def _attention(node: Attention, run: Pass) -> int:
@@ -242,16 +234,13 @@ def _parallel(node: Parallel, run: Pass) -> int:
     return sum(cost(op, run) for op in node.ops)
 
 
-def _patches(node: Patches, run: Pass) -> int:
-    return (run.tokens - node.extra) * once(node, run)
-
-
 def _classifier(node: Classifier, run: Pass) -> int:
     return each(node, run) if node.source == "every" else once(node, run)
 
 
 RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     **speech.FLOPS,
+    **images.FLOPS,
     Tokens: each,
     TaskTokens: each,
     Targeted: each,
@@ -261,7 +250,6 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     SharedTokens: each,
     NormedTokens: each,
     NarrowTokens: each,
-    Patches: _patches,
     Attention: _attention,
     QKNormAttention: _attention,
     BoundedAttention: _attention,

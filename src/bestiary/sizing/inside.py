@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
-from bestiary.sizing.maps import maps
+from bestiary.sizing.linear import maps
 from bestiary.spec import Model, Node
 
 Parts = Iterator[tuple[str, int]]
@@ -17,9 +18,7 @@ Rule = Callable[[Any, int, Model], Parts]
 
 def parts_of(node: Node, width: int, model: Model) -> Parts:
     """Yield a node's parts. ``width`` is that of what it acts on: of vectors, or, for score positions, the heads."""
-    from bestiary.sizing.parts import RULES  # the table of the rules, which come back here for what stands inside
-
-    return RULES[type(node)](node, width, model)
+    return _rules()[type(node)](node, width, model)
 
 
 def inside(name: str, node: Node | None, width: int, model: Model) -> Parts:
@@ -52,3 +51,10 @@ def each_map(node: Node, width: int, model: Model) -> Parts:
 def own(number: Callable[[Any, int], int]) -> Rule:
     """Return the rule of a node that is one module without parts."""
     return lambda node, width, model: iter((("", number(node, width)),))
+
+
+@cache
+def _rules() -> dict[type[Node], Rule]:
+    from bestiary.sizing.parts import RULES  # the table of the rules, which come back here for what stands inside
+
+    return RULES

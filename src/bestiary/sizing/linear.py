@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from bestiary.spec import Model, Node
 
 
 class Linear(NamedTuple):
@@ -24,3 +28,15 @@ class Linear(NamedTuple):
 
 
 Maps = dict[str, Linear]
+
+
+def maps(node: Node, model: Model) -> Maps:
+    """Return the linear maps that a node applies, by the names of their modules. ``model`` is the tree it stands in."""
+    return _rules()[type(node)](node, model)
+
+
+@cache
+def _rules() -> dict[type[Node], Callable[[Any, Model], Maps]]:
+    from bestiary.sizing.maps import RULES  # the table of the rules, some of which come back here for another node's
+
+    return RULES

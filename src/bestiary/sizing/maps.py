@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import speech_maps
-from bestiary.sizing.linear import Linear, Maps
+from bestiary.sizing import images, speech_maps
+from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
     GLU,
@@ -33,7 +33,6 @@ from bestiary.spec import (
     Node,
     NormedTokens,
     OwnMap,
-    Patches,
     Pooler,
     QKNormAttention,
     QuestionGlobal,
@@ -59,14 +58,9 @@ from bestiary.spec import (
 )
 
 
-def maps(node: Node, model: Model) -> Maps:
-    """Return the linear maps that a node applies, by the names of their modules. ``model`` is the tree it stands in."""
-    return _RULES[type(node)](node, model)
-
-
 def has_maps(node: Node) -> bool:
     """Tell whether a node applies maps of its own; others only hold nodes that do."""
-    return type(node) in _RULES
+    return type(node) in RULES
 
 
 def _attention(node: Attention | CrossAttention | RelativeAttention | TwoStreamAttention, model: Model) -> Maps:
@@ -122,10 +116,6 @@ def _tokens(node: Tokens, model: Model) -> Maps:
     return {"project": Linear(node.width, model.dim)} if node.width else {}
 
 
-def _patches(node: Patches, model: Model) -> Maps:
-    return {"patches": Linear(node.channels * node.patch**2, model.dim)}
-
-
 def _lm_head(node: LMHead, model: Model) -> Maps:
     table = vocabulary(model)
     width = (table and node.tied and table.width) or model.dim
@@ -151,7 +141,8 @@ def _adaptive_lm_head(node: AdaptiveLMHead, model: Model) -> Maps:
 
 
 def _classifier(node: Classifier, model: Model) -> Maps:
-    return {**_transform(node, model), "output": Linear(model.dim, node.labels, node.bias)}
+    width = model.dim * (1 + (node.source == "first_and_mean"))
+    return {**_transform(node, model), "output": Linear(width, node.labels, node.bias)}
 
 
 def _transform(node: Classifier | Spans, model: Model) -> Maps:
@@ -168,8 +159,9 @@ def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
     return {"up": up, "down": down, "output": Linear(model.dim, 2)}
 
 
-_RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
+RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     **speech_maps.MAPS,
+    **images.MAPS,
     Attention: _attention,
     QKNormAttention: _attention,
     BoundedAttention: _attention,
@@ -199,7 +191,6 @@ _RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
         "project": Linear(node.width, model.dim, False),
         "narrow": Linear(model.dim, node.width, False),
     },
-    Patches: _patches,
     Pooler: lambda node, model: {"dense": Linear(model.dim, model.dim)},
     LMHead: _lm_head,
     AdaptiveTokens: _adaptive_tokens,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bestiary.errors import BestiaryError, nearest
 from bestiary.sizing.count import count
 from bestiary.sizing.layers import runs
-from bestiary.sizing.maps import maps
+from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, reach, source_length
 from bestiary.sizing.table import html, text
 from bestiary.spec import (

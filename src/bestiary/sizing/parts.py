@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import speech
+from bestiary.sizing import images, speech
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
-from bestiary.sizing.maps import maps
+from bestiary.sizing.linear import maps
 from bestiary.sizing.multimodal import PARTS as MULTIMODAL
 from bestiary.spec import (
     GLU,
@@ -41,6 +41,7 @@ from bestiary.spec import (
     KeyAlibi,
     Layer,
     LayerNorm,
+    LayerScale,
     Learned,
     LearnedAfterPadding,
     LearnedBlocks,
@@ -53,7 +54,6 @@ from bestiary.spec import (
     NormedTokens,
     OwnHeadNorm,
     Parallel,
-    Patches,
     Pooler,
     QKNorm,
     QKNormAttention,
@@ -184,12 +184,6 @@ def _narrow_tokens(node: NarrowTokens, width: int, model: Model) -> Parts:
     yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
 
 
-def _patches(node: Patches, width: int, model: Model) -> Parts:
-    yield from ((name, linear.parameters) for name, linear in maps(node, model).items())
-    yield "extra", node.extra * width
-    yield "position", ((node.image // node.patch) ** 2 + node.extra) * width if node.position else 0
-
-
 def _lm_head(node: LMHead, width: int, model: Model) -> Parts:
     linear = maps(node, model)
     output = linear.pop("output", None)
@@ -256,6 +250,8 @@ def _scored(node: Stack, model: Model) -> int:
 def _layer(layer: Layer, width: int, model: Model) -> Parts:
     for name, branch in zip(branch_names(layer), layer, strict=True):
         yield from inside(name, branch.op, width, model)
+        if isinstance(branch.scale, LayerScale):
+            yield f"{name}_scale", width
         yield from inside(f"{name}_norm", branch.norm, width, model)
         if branch.placement == "both":
             yield from inside(f"{name}_post_norm", branch.norm, width, model)
@@ -282,6 +278,7 @@ def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
 
 RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **speech.PARTS,
+    **images.PARTS,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,
     Tower: _tower,
@@ -295,7 +292,6 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     SharedTokens: _shared_tokens,
     NormedTokens: _shared_tokens,
     NarrowTokens: _narrow_tokens,
-    Patches: _patches,
     Attention: _attention,
     QKNormAttention: _qk_norm_attention,
     BoundedAttention: _attention,

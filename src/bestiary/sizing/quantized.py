@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bestiary.sizing.count import count
 from bestiary.sizing.layers import owned
-from bestiary.sizing.maps import Linear, has_maps, maps
+from bestiary.sizing.linear import Linear, maps
+from bestiary.sizing.maps import has_maps
 from bestiary.spec import Model, Op, Stack, Tokens, walk
 
 FULL = 32

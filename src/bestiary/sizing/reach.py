@@ -29,6 +29,7 @@ from bestiary.spec import (
     Stack,
     Transformer,
     Window,
+    places,
     walk_once,
 )
 
@@ -68,7 +69,7 @@ def pairs(masks: Iterable[Mask], tokens: int) -> int:
 def positions(embed: Embedding) -> int | None:
     """Return how many tokens an embedding has positions for; ``None`` where nothing bounds their sum."""
     if isinstance(embed, Patches):
-        return (embed.image // embed.patch) ** 2 + embed.extra
+        return places(embed)
     if isinstance(embed, Spectrogram):
         return embed.position.length
     position = getattr(embed, "position", None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bestiary.sizing.cost import Pass
 from bestiary.sizing.inside import Rule, each_map, nothing
-from bestiary.sizing.maps import maps
+from bestiary.sizing.linear import maps
 from bestiary.spec import Node, SinusoidalRange, Spectrogram
 
 PARTS: dict[type[Node], Rule] = {Spectrogram: each_map, SinusoidalRange: nothing}

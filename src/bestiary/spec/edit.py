@@ -30,7 +30,7 @@ def children(node: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of a node with the path segment that leads to each: ``.stack``, ``[3]``, ``.attn``."""
     if isinstance(node, Stack):
         yield ".layers", own_layers(node)
-        yield from ((f".{name}", getattr(node, name)) for name in ("norm", "position"))
+        yield from ((f".{name}", getattr(node, name)) for name in ("norm", "position", "drop_path"))
     elif isinstance(node, Parallel):
         yield from zip((f".{name}" for name in branch_names(node.ops)), node.ops, strict=True)
     elif isinstance(node, Node):

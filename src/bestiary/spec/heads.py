@@ -9,9 +9,10 @@ from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm
 from bestiary.spec.ops import Activation
 
-Source = Literal["every", "first", "last", "end", "mean", "source_end", "pooled"]
+Source = Literal["every", "first", "last", "end", "mean", "source_end", "pooled", "first_and_mean"]
 """Which vectors a classifier reads: every token's, the first's, the last real token's, the last place's whether it is
-padding or not, the mean of real tokens', the decoder's where the source's last real token stands, or the pooler's."""
+padding or not, the mean of real tokens', the decoder's where the source's last real token stands, the pooler's, or the
+first's beside the mean of those after it, twice as wide."""
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ def _size_problems(name: str, value: float) -> list[str]:
 def _float_problems(name: str, value: float) -> list[str]:
     if not abs(value) <= sys.float_info.max:
         return [f"{name} is {value}, which must be a finite number"]
-    if name == "dropout" and not 0 <= value < 1:
-        return [f"dropout is {value}, which must be at least 0 and less than 1"]
+    if name in {"dropout", "drop_path", "masked"} and not 0 <= value < 1:
+        return [f"{name} is {value}, which must be at least 0 and less than 1"]
     if name in {"eps", "base", "factor", "fraction", "bound", "halvings"} and value <= 0:
         return [f"{name} is {value}, which must be positive"]
     return []

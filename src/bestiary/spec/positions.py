@@ -59,11 +59,6 @@ class LearnedBlocks(EmbeddingPosition):
 
 
 @dataclass(frozen=True)
-class LearnedGrid(EmbeddingPosition):
-    """One learned vector for each patch of an image and each extra token (Dosovitskiy et al. 2020)."""
-
-
-@dataclass(frozen=True)
 class Sinusoidal(EmbeddingPosition):
     """Fixed sines and cosines of geometrically spaced wavelengths (Vaswani et al. 2017, section 3.5)."""
 

@@ -12,6 +12,7 @@ from bestiary.spec.embeddings import AdaptiveTokens, NarrowTokens, Patches, Toke
 from bestiary.spec.experts import Experts, TopK
 from bestiary.spec.fusion import Fusion
 from bestiary.spec.heads import AdaptiveLMHead
+from bestiary.spec.images import GridBias, PatchDecoder
 from bestiary.spec.masks import BlockSparse, Window
 from bestiary.spec.models import Model, vocab_size
 from bestiary.spec.norms import LayerNorm
@@ -68,6 +69,7 @@ def resize(
     sizes = _Sizes(dim or spec.dim, depth, heads, hidden, vocab, length, stretch)
     old = spec.dim
     resized: Any = swap(spec, Stack, lambda node: _stack(node, sizes, old))
+    resized = swap(resized, PatchDecoder, lambda node: _part(node, old, sizes.dim))
     resized = swap(resized, Tokens, lambda node: _tokens(node, sizes, old))
     known = vocab_size(spec)
     if known and vocab:
@@ -89,6 +91,7 @@ def tiny(spec: Spec) -> Spec:
     """
     table = [node for _, node in walk_once(spec) if isinstance(node, Tokens | NarrowTokens | AdaptiveTokens)]
     few = swap(swap(spec, Experts, _few_experts), Patches, lambda node: node.replace(image=32, patch=8))
+    few = swap(few, GridBias, lambda node: node.replace(side=4))
     small: Any = resize(
         few,
         dim=64,
@@ -98,6 +101,12 @@ def tiny(spec: Spec) -> Spec:
         length=128,
     )
     return small
+
+
+def _part(part: PatchDecoder, old: int, new: int) -> PatchDecoder:
+    """Let the width of a part follow the model's, as its heads divide it."""
+    heads = math.lcm(*(node.heads for _, node in walk_once(part.stack) if isinstance(node, Attention)))
+    return part.replace(dim=heads * _scale(part.dim // heads, old, new))
 
 
 def _few_experts(node: Experts) -> Experts:
@@ -150,9 +159,10 @@ def _fusion(node: Fusion, sizes: _Sizes, old: int, heads: int) -> Fusion:
 
 def _deepened(node: Residual, old: int, new: int) -> Residual:
     """Let a scale that is the root of one over twice the depth follow the depth, and the norm behind it (DeepNorm)."""
-    deep = node.placement == "post" and math.isclose(node.scale, (2 * old) ** -0.5)
+    deep = node.placement == "post" and isinstance(node.scale, float) and math.isclose(node.scale, (2 * old) ** -0.5)
     if not deep or not isinstance(node.norm, LayerNorm):
         return node
+    assert isinstance(node.scale, float)
     ratio = old / new
     return node.replace(scale=node.scale * ratio**0.5, norm=node.norm.replace(eps=node.norm.eps * ratio))
 

@@ -11,7 +11,6 @@ from bestiary.spec.embeddings import (
     AdaptiveTokens,
     NarrowTokens,
     NormedTokens,
-    Patches,
     ScaledTokens,
     SharedTokens,
     TaskTokens,
@@ -21,6 +20,8 @@ from bestiary.spec.experts import Experts
 from bestiary.spec.fields import misfit
 from bestiary.spec.fusion import Fusion, SideAttention, fusions, side_width
 from bestiary.spec.heads import AdaptiveLMHead, Classifier, EntityScores, LMHead, Pooler, SentencePair
+from bestiary.spec.images import FirstVector, Grid, PatchMean
+from bestiary.spec.images_rules import RULES as IMAGES
 from bestiary.spec.limits import MAX_SIZE, field_problems
 from bestiary.spec.masks import BlockSparse, Causal, Prefix
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, as_heads_see, vocabulary
@@ -41,7 +42,6 @@ from bestiary.spec.positions import (
     DistanceVectors,
     LearnedBlocks,
     LearnedByMask,
-    LearnedGrid,
     Rotary,
     ScorePosition,
     SinusoidalAfterPadding,
@@ -236,8 +236,8 @@ def _parallel(node: Parallel, spec: Model) -> Iterator[str]:
 
 
 def _tokens(node: Tokens | SharedTokens | NarrowTokens, spec: Model) -> Iterator[str]:
-    if isinstance(node.position, LearnedGrid):
-        yield "LearnedGrid is for patches of an image; tokens take Learned(length)"
+    if isinstance(node.position, Grid):
+        yield f"{type(node.position).__name__} is for patches of an image; tokens take Learned(length)"
 
 
 def _normed_tokens(node: NormedTokens, spec: Model) -> Iterator[str]:
@@ -284,13 +284,6 @@ def _learned_by_mask(node: LearnedByMask, spec: Model) -> Iterator[str]:
 def _learned_blocks(node: LearnedBlocks, spec: Model) -> Iterator[str]:
     if any(isinstance(part, Rotary) for _, part in walk_once(spec)):
         yield "positions come in pairs, which rotary positions do not read: take one or the other"
-
-
-def _patches(node: Patches, spec: Model) -> Iterator[str]:
-    if node.image % node.patch:
-        yield f"patches of {node.patch} pixels do not tile an image of {node.image}"
-    if node.position is not None and not isinstance(node.position, LearnedGrid):
-        yield f"patches take LearnedGrid, not {type(node.position).__name__}"
 
 
 def _transformer(node: Transformer, spec: Model) -> Iterator[str]:
@@ -366,11 +359,12 @@ def _classifier(node: Classifier, spec: Any) -> Iterator[str]:
 
 def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
     kinds: list[type[Node]] = [type(head) for head in spec.heads.values()]
-    if Pooler not in kinds or kinds.index(Pooler) > kinds.index(type(node)):
+    if not any(kind in (Pooler, PatchMean, FirstVector) for kind in kinds[: kinds.index(type(node))]):
         yield "what reads the pooled vector needs a Pooler before it among the heads"
 
 
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
+    **IMAGES,
     Attention: _attention,
     QKNormAttention: _projected_otherwise,
     BoundedAttention: _projected_otherwise,
@@ -401,7 +395,6 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     NarrowTokens: _tokens,
     LearnedByMask: _learned_by_mask,
     LearnedBlocks: _learned_blocks,
-    Patches: _patches,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,
     LMHead: _lm_head,

@@ -15,13 +15,20 @@ Placement = Literal["pre", "post", "output", "both"]
 
 
 @dataclass(frozen=True)
+class LayerScale(Node):
+    """A learned factor for each coordinate of what a branch adds, ``init`` at first (Touvron et al. 2021)."""
+
+    init: float = 1.0
+
+
+@dataclass(frozen=True)
 class Residual(Node):
     """One residual branch: an op, its norm and where it stands, the scale of what is added, and its dropout."""
 
     op: Op
     norm: Norm | None = None
     placement: Placement = "pre"
-    scale: float = 1.0
+    scale: float | LayerScale = 1.0
     dropout: float = 0.0
 
 
@@ -38,11 +45,16 @@ class Repeat(Node):
 
 @dataclass(frozen=True)
 class Stack(Node):
-    """Layers in order, a norm after the last, and the score position that all its self-attentions share, if any."""
+    """Layers in order, a norm after the last, and the score position that all its self-attentions share, if any.
+
+    While training, a sample skips a branch with a probability that grows evenly over the layers, from 0 at the first to
+    ``drop_path`` at the last (stochastic depth; Huang et al. 2016).
+    """
 
     layers: tuple[Layer | Repeat, ...]
     norm: Norm | None = None
     position: ScorePosition | None = None
+    drop_path: float = 0.0
 
 
 def own_layers(stack: Stack) -> tuple[Layer, ...]:

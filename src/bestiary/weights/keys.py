@@ -65,8 +65,8 @@ def transfers(table: str, names: Collection[str]) -> list[Transfer]:
             ours = tuple(name.replace("{i}", index) for name in alternatives)
             if not all(name in names for name in ours):
                 continue  # a bias that this spec does not have
-            fused = len(theirs) == 1 and len(ours) > 1
-            pairs = [(ours, (theirs[0],))] if fused else [((o,), (t,)) for o, t in zip(ours, theirs, strict=True)]
+            fused = 1 in (len(theirs), len(ours))  # several of ours are one of theirs, or one of several of theirs
+            pairs = [(ours, tuple(theirs))] if fused else [((o,), (t,)) for o, t in zip(ours, theirs, strict=True)]
             found += [
                 Transfer(mine, _counted([name.replace("{i}", index) for name in its], mine, names), line.ops)
                 for mine, its in pairs

@@ -71,6 +71,15 @@ def _unflatten(tensor: Tensor, node: Any) -> Tensor:
     return tensor.unflatten(1, (patches.channels, patches.patch, patches.patch))
 
 
+def _rows(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    return [torch.cat([tensor.flatten(0, -2) for tensor in tensors])]
+
+
+def _apart(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    (rows,) = tensors
+    return [row[None, None] for row in rows]
+
+
 def _row(tensor: Tensor, node: Any) -> Tensor:
     return tensor[0] if tensor.dim() == 2 and len(tensor) == 1 else tensor
 
@@ -144,6 +153,8 @@ OPS: dict[str, Op] = {
     "unwrap": Op(_each(_unwrap), _each(_wrap)),
     "flatten": Op(_each(_flatten), _each(_unflatten)),
     "implied": IMPLIED,
+    "vector": Op(_each(lambda tensor, node: tensor.flatten()), _each(lambda tensor, node: tensor[None, None])),
+    "rows": Op(_rows, _apart),
     "row": Op(_each(_row), _each(_as_row)),
     "heads": Op(_each(_heads_flat), _each(_heads_apart)),
     "rotary_q": Op(
@@ -158,5 +169,6 @@ OPS: dict[str, Op] = {
 """``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys and
 values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one on
 another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix; ``row`` takes a
-table's only row; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn
-pairs of neighboring coordinates into pairs of halves, in the part of each head that is turned."""
+table's only row, ``rows`` lays several such under one another, ``vector`` is one by itself; ``heads`` makes one of the
+two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn pairs of neighboring coordinates into pairs of
+halves, in the part of each head that is turned."""

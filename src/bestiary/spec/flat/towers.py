@@ -19,6 +19,7 @@ from bestiary.spec.embeddings import (
     Tokens,
 )
 from bestiary.spec.flat.heads import head_lines
+from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
 from bestiary.spec.fold import fold
 from bestiary.spec.fusion import side_width
@@ -37,7 +38,7 @@ from bestiary.spec.positions import (
 )
 from bestiary.spec.proteins import BlankedTokens, DroppedTokens
 from bestiary.spec.speech import SinusoidalRange, Spectrogram
-from bestiary.spec.stacks import Repeat, Residual, Stack
+from bestiary.spec.stacks import LayerScale, Repeat, Residual, Stack
 
 
 def flat(spec: Any) -> str:
@@ -109,7 +110,7 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {widths} wide"
         return
     if isinstance(embed, Patches | Spectrogram):
-        yield from (_patches(embed, spec) if isinstance(embed, Patches) else _spectrogram(embed, spec, length))
+        yield from patch_lines(embed, spec.dim) if isinstance(embed, Patches) else _spectrogram(embed, spec, length)
         return
     if isinstance(embed, NarrowTokens):
         yield f"x = token[{ids}] @ W", f"[B, {length}, {embed.width}] -> [B, {length}, {spec.dim}]"
@@ -193,6 +194,12 @@ def _layer(layer: Any, dim: int) -> Iterator[Line]:
         yield from _branch(branch, dim)
 
 
+def _scaled(scale: float | LayerScale, result: str) -> str:
+    if isinstance(scale, LayerScale):
+        return f"scale * ({result})"
+    return f"{scale:g} * ({result})" if scale != 1.0 else result
+
+
 def _branch(branch: Residual, dim: int) -> Iterator[Line]:
     norm = norm_word(branch.norm) if branch.norm is not None else None
     before = norm is not None and branch.placement in ("pre", "both")
@@ -200,7 +207,7 @@ def _branch(branch: Residual, dim: int) -> Iterator[Line]:
         yield f"h = {norm}(x)", ""
     source = "h" if before else "x"
     result = yield from op_lines(branch.op, source, dim)
-    added = f"{branch.scale:g} * ({result})" if branch.scale != 1.0 else result
+    added = _scaled(branch.scale, result)
     if norm is not None and branch.placement == "post":
         yield f"x = {norm}(x + {added})", ""
     elif norm is not None and branch.placement in ("output", "both"):

@@ -40,6 +40,7 @@ from bestiary.weights.dialects import (
     t5,
     transfo_xl,
     vit,
+    vits,
     whisper,
     xlnet,
 )
@@ -92,6 +93,7 @@ DIALECTS: dict[str, Dialect] = {
         whisper.DIALECT,
         clip.CLIP_TEXT,
         esm.DIALECT,
+        *vits.DIALECTS,
         transfo_xl.DIALECT,
         xlnet.DIALECT,
         gguf.DIALECT,

@@ -45,7 +45,8 @@ CONFIG = {
 }
 
 
-def _arguments(spec: Transformer) -> Arguments:
+def arguments(spec: Transformer) -> Arguments:
+    """Read the sizes of a ViT, or of one of its kin, off its spec."""
     attention, mlp = own_layers(spec.stack)[0]
     embed: Any = spec.embed
     head: Any = spec.heads.get("classifier")
@@ -76,5 +77,5 @@ DIALECT = Dialect(
     config=CONFIG,
     tasks={"ViTModel": "base", "ViTForImageClassification": "image-classification"},
     derived=(LABELS,),
-    arguments=_arguments,
+    arguments=arguments,
 )
