@@ -136,16 +136,6 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         yield "x = x @ W + b", f"{width} -> {spec.dim}"
 
 
-def _patches(embed: Patches, spec: Any) -> Iterator[Line]:
-    count = (embed.image // embed.patch) ** 2
-    pixels = embed.channels * embed.patch**2
-    yield "x = patches(pixel_values) @ W + b", f"{count} patches of {pixels} values -> [B, {count}, {spec.dim}]"
-    if embed.extra:
-        yield "x = concat(extra_tokens, x)", f"[B, {count + embed.extra}, {spec.dim}]"
-    if embed.position is not None:
-        yield "x = x + position", "a learned vector for each place"
-
-
 def _spectrogram(embed: Spectrogram, spec: Any, length: str) -> Iterator[Line]:
     places = embed.position.length
     yield "x = gelu(conv(input_features) + b)", f"over 3 frames: [B, {embed.mels}, {2 * places}] -> {spec.dim} wide"
