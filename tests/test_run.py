@@ -38,6 +38,7 @@ TEXTS = {
     "embed": ["a cat", "a dog", "the sea"],
     "tell-replaced": ["a cat"],
     "classify-image": [],
+    "transcribe": [],
 }
 KEYS = {
     "fill-mask": {"text", "mask", "token", "probability"},
@@ -45,6 +46,7 @@ KEYS = {
     "embed": {"text", "to", "similarity"},
     "tell-replaced": {"text", "token", "replaced"},
     "classify-image": {"input", "label", "probability"},
+    "transcribe": {"input", "start", "end", "text"},
 }
 
 
@@ -55,6 +57,7 @@ JOBS = {
     "causal-lm": "generate",
     "seq2seq-lm": "generate",
     "image-classification": "classify-image",
+    "speech-recognition": "transcribe",
 }
 """What a twin does by the task of its architecture."""
 
@@ -146,6 +149,7 @@ def test_a_checkpoint_opens_with_another_task(checkpoints: dict[str, Path]) -> N
         (("bert:tiny", "one"), ("write some",)),
         (("gpt-2:tiny",), ("write some",)),
         (("vit:tiny", "cat.png"), ("cat.png", "No such file")),
+        (("whisper:tiny", "talk.wav"), ("talk.wav", "No such file")),
         (("bert:tiny", "a", "--task", "question-answering"), ("no job", "spans")),
         (("gpt-2:tiny", "a", "--task", "base"), ("no job", "no head")),
         (("bert:tiny", "a", "--task", "dance"), ("dance", "masked-lm")),

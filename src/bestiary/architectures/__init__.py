@@ -201,10 +201,10 @@ ARCHITECTURES: dict[str, Architecture] = {
     "switch_gated": Architecture(experts.switch_gated, "seq2seq-lm", _SEQ2SEQ),
     "glam": Architecture(experts.glam, "causal-lm", _DECODER),
     "glam_dense": Architecture(experts.glam_dense, "causal-lm", _DECODER),
-    "whisper": Architecture(whisper.whisper, "seq2seq-lm", _SEQ2SEQ),
     "clip_text": Architecture(clip.clip_text, "embedding", {"base": clip.summary_alone}),
     "esm2": Architecture(esm.esm2, "masked-lm", _ESM),
     "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
+    "whisper": Architecture(whisper.whisper, "speech-recognition", _SEQ2SEQ),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
     "deit": Architecture(
         vit.deit, "distilled-classification", {"base": vit.pooled_image, "image-classification": vit.classify_first}

@@ -6,9 +6,11 @@ from bestiary.generate.generate import generate, stream_text, tokens
 from bestiary.generate.prompts import at_blank, fills_blanks
 from bestiary.generate.read import embed, fill_mask, tell_replaced
 from bestiary.generate.sampling import Sampling
+from bestiary.generate.speech import Segment, transcribe, written
 
 __all__ = [
     "Sampling",
+    "Segment",
     "at_blank",
     "embed",
     "fill_mask",
@@ -17,4 +19,6 @@ __all__ = [
     "stream_text",
     "tell_replaced",
     "tokens",
+    "transcribe",
+    "written",
 ]

@@ -230,6 +230,8 @@ def _targeted(model: Any, input_ids: Tensor, attention_mask: Tensor | None) -> C
 def _seq2seq(
     model: Any, input_ids: Tensor, attention_mask: Tensor | None, room: int, start: int
 ) -> Callable[[Tensor | None], Tensor]:
+    if isinstance(model.spec.encoder.embed, spec.Spectrogram):
+        raise BestiaryError("this model's encoder hears sound and reads no tokens; call transcribe")
     check_room(model.spec.decoder.embed, 1, room)
     memory = model.encode(input_ids, attention_mask)
     cache = Cache(1 + min(room, ROOM))

@@ -15,10 +15,11 @@ from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants, skeleton
 from bestiary.spec import AdaptiveLMHead, Experts, Layer, LMHead, Pooler, Stack, check, own_layers, walk, walk_once
 from bestiary.untrusted import listed, quoted
-from bestiary.weights.dialects import gguf
+from bestiary.weights.dialects import gguf, whisper
 from bestiary.weights.folder import CheckpointFolder, open_folder
 from bestiary.weights.keys import Transfer, head_patterns, spellings, transfers
 from bestiary.weights.tensorfiles import TensorFiles, value_fault
+from bestiary.weights.torchfile import DIMS
 from bestiary.weights.translate import Meaning, understand
 
 
@@ -126,6 +127,9 @@ def _meaning(folder: CheckpointFolder, task: str | None) -> Meaning:
             raise BestiaryError(f"{folder.path}: GGUF files of '{family}' cannot be read; those of 'llama' can")
         meaning = understand(gguf.config_of(folder.tensors), str(folder.path), task, "gguf")
         meaning = replace(meaning, carried=gguf.special_ids(folder.tensors))
+    elif DIMS in folder.tensors.metadata:
+        meaning = understand(folder.tensors.metadata[DIMS], str(folder.path), task, whisper.ORIGINAL.name)
+        meaning = replace(meaning, carried=whisper.special_ids(meaning.spec))
     else:
         raise BestiaryError(f"{folder.path}: config.json is missing beside the weights; download it too")
     return _without_absent_pooler(folder.tensors, meaning)

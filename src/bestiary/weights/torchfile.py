@@ -23,6 +23,7 @@ ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number that torch.save pickled first until 1.6
 LEGACY_PICKLES = 5  # magic number, version, machine, tensors, keys of the storages
 MOST_STEPS = 500_000  # of one pickle; some forty for each tensor
+DIMS, STATE = "dims", "model_state_dict"  # sizes beside tensors, as Whisper was first published
 INSTEAD = "use the checkpoint's safetensors file instead"
 
 # All that a pickle of dense tensors names. The restricted unpickler also calls, for one, bytearray, which a few bytes
@@ -54,17 +55,21 @@ def open_torch(path: str | os.PathLike[str]) -> TensorFiles:
     """Return the tensors of a ``pytorch_model.bin``, mapped where the file is a zip (torch 1.6 and later).
 
     Names and shapes stand in a pickle, so torch is needed to open the file. Raises BestiaryError unless the file holds
-    one flat table of dense tensors; a pickle that names anything to call is refused before it is called.
+    one flat table of dense tensors, or such a table beside one of sizes, which is then the metadata. A pickle that
+    names anything to call is refused before it is called.
     """
     path = regular_file(path)
     tensors = _load(path, mapped=_is_zip(path))
+    metadata: dict[str, Any] = {}
+    if isinstance(tensors, dict) and tensors.keys() == {DIMS, STATE} and isinstance(tensors[DIMS], dict):
+        metadata, tensors = {DIMS: dict(tensors[DIMS])}, tensors[STATE]
     if not isinstance(tensors, dict):
         kind = type(tensors).__name__
         raise BestiaryError(f"{path} holds a {kind} where a table of tensors is expected; save its state_dict()")
     if faults := list(_faults(tensors)):
         raise BestiaryError(f"{path}: {listed(faults, '; ')}; {INSTEAD}")
     infos = {name: _info(path, tensor) for name, tensor in tensors.items()}
-    return TensorFiles(infos, lambda name: tensors[name].detach())
+    return TensorFiles(infos, lambda name: tensors[name].detach(), metadata)
 
 
 def _is_zip(path: Path) -> bool:

@@ -118,7 +118,7 @@ def _family(config: Mapping[str, Any], where: str) -> Dialect:
 
 
 def _public() -> list[str]:
-    return list(dict.fromkeys(dialect.kind for name, dialect in DIALECTS.items() if name != "gguf"))
+    return list(dict.fromkeys(dialect.kind for dialect in DIALECTS.values() if dialect.architectures))
 
 
 def _class_names(config: Mapping[str, Any]) -> list[str]:

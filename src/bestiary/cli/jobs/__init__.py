@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import images, text
+from bestiary.cli.jobs import images, sound, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
 
-JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS}
+JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS, **sound.JOBS}
 
 
 def job_of(model: Any) -> str:
     """Return the name of the job that a spec's heads and masks make it fit for; raises ``BestiaryError`` if none."""
     heads = list(model.heads.values())
+    if (heard := sound.job_of(model)) is not None:
+        return heard
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
     if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bestiary import spec
 from bestiary.data.audio.sound import read_sound
 from bestiary.data.audio.spectrogram import log_mel
 from bestiary.errors import BestiaryError, nearest
@@ -88,6 +89,13 @@ class WaveformReader:
             "padding_value": 0.0,
         }  # fmt: skip
         _write(folder, dict(self.carried) or said)
+
+
+def usual_hearing(embed: spec.Embedding) -> SpectrogramReader | WaveformReader:
+    """Return what reads sound for a model whose files do not say, by how it begins."""
+    if isinstance(embed, spec.Spectrogram):
+        return SpectrogramReader(embed.mels, 2 * embed.position.length * 160)
+    return WaveformReader()
 
 
 def sound_of(sound: Sound, rate: int) -> Tensor:

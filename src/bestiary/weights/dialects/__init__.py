@@ -94,6 +94,7 @@ DIALECTS: dict[str, Dialect] = {
         clip.CLIP_TEXT,
         esm.DIALECT,
         *vits.DIALECTS,
+        whisper.ORIGINAL,
         transfo_xl.DIALECT,
         xlnet.DIALECT,
         gguf.DIALECT,

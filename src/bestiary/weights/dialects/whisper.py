@@ -1,9 +1,14 @@
-"""Whisper's checkpoints."""
+"""Whisper's checkpoints, as transformers writes them and as they were first published."""
 
 from __future__ import annotations
 
-from bestiary.spec import EncoderDecoder, own_layers
-from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Number, Pin, Size, Word
+from collections.abc import Mapping
+from typing import Any
+
+from bestiary.data.tokenizers.speech import speech_tokens
+from bestiary.errors import BestiaryError
+from bestiary.spec import EncoderDecoder, Model, own_layers, vocab_size
+from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Derive, Number, Pin, Row, Size, Word
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
 
 
@@ -95,7 +100,72 @@ DIALECT = Dialect(
     architectures=("whisper",),
     keys=always(KEYS),
     config=CONFIG,
-    tasks={"WhisperForConditionalGeneration": "seq2seq-lm", "WhisperModel": "base"},
+    tasks={"WhisperForConditionalGeneration": "speech-recognition", "WhisperModel": "base"},
     repeated={"proj_out.weight": "decoder.embed.tokens.weight"},
     arguments=_arguments,
+)
+
+
+def _original_side(side: str, name: str) -> str:
+    layer, ours = f"{side}.blocks.{{i}}", f"{side}.stack.layers.{{i}}"
+    attentions = (("attn", "attn"), ("cross", "cross_attn"))[: 2 if side == "decoder" else 1]
+    lines = [
+        f"{side}.embed.position.weight = {side}.positional_embedding",
+        f"{side}.stack.norm.{{weight,bias}} = {side}.{name}.{{weight,bias}}",
+        f"{ours}.mlp.{{up,down}}.{{weight,bias}} = {layer}.mlp.{{0,2}}.{{weight,bias}}",
+        f"{ours}.mlp_norm.{{weight,bias}} = {layer}.mlp_ln.{{weight,bias}}",
+    ]
+    for mine, its in attentions:
+        lines += [
+            f"{ours}.{mine}.{{q,k,v,o}}.weight = {layer}.{its}.{{query,key,value,out}}.weight",
+            f"{ours}.{mine}.{{q,v,o}}.bias = {layer}.{its}.{{query,value,out}}.bias",
+            f"{ours}.{mine}_norm.{{weight,bias}} = {layer}.{its}_ln.{{weight,bias}}",
+        ]
+    return "\n".join(lines)
+
+
+ORIGINAL_KEYS = f"""
+encoder.embed.first.{{weight,bias}} = encoder.conv1.{{weight,bias}}
+encoder.embed.second.{{weight,bias}} = encoder.conv2.{{weight,bias}}
+decoder.embed.tokens.weight = decoder.token_embedding.weight
+{_original_side("encoder", "ln_post")}
+{_original_side("decoder", "ln")}
+"""
+
+ORIGINAL_CONFIG: dict[str, Row] = {
+    "n_mels": Size("mels"),
+    "n_audio_ctx": Size("source"),
+    "n_audio_state": Size("dim"),
+    "n_audio_head": Size("heads"),
+    "n_audio_layer": Size("encoder_depth"),
+    "n_vocab": Size("vocab"),
+    "n_text_ctx": Size("length"),
+    "n_text_head": Size("decoder_heads"),
+    "n_text_layer": Size("decoder_depth"),
+}
+
+
+def _one_width(config: Mapping[str, Any]) -> Arguments:
+    if config["n_audio_state"] != config.get("n_text_state"):
+        raise BestiaryError("'n_audio_state' and 'n_text_state' differ, and towers of two widths cannot be loaded")
+    return {"hidden": 4 * config["n_audio_state"]}
+
+
+def special_ids(spec: Model) -> dict[str, Any]:
+    """Return the ids of special tokens under the names that a config.json gives them."""
+    layout = speech_tokens(vocab_size(spec) or 0)
+    if layout is None:
+        return {}
+    end = {"eos_token_id": layout.end, "pad_token_id": layout.end, "bos_token_id": layout.end}
+    return {**end, "decoder_start_token_id": layout.start}
+
+
+ORIGINAL = Dialect(
+    name="whisper-original",
+    architecture=always("whisper"),
+    architectures=(),  # written as transformers writes it
+    keys=always(ORIGINAL_KEYS),
+    config=ORIGINAL_CONFIG,
+    tasks={"Whisper": "speech-recognition", "base": "base"},
+    derived=(Derive(("n_text_state",), _one_width, lambda arguments: {}),),
 )

@@ -1,0 +1,95 @@
+"""Jobs on sound: writing down what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+
+from bestiary import generate, spec
+from bestiary.cli.jobs.job import Answers, Job, Settings
+from bestiary.errors import BestiaryError
+
+TONE = "a tone of 440 Hz"
+
+
+def job_of(model: Any) -> str | None:
+    """Return the name of the job of a spec that hears, or ``None`` for one that does not."""
+    if isinstance(model, spec.EncoderDecoder) and isinstance(model.encoder.embed, spec.Spectrogram):
+        return "transcribe" if any(isinstance(head, spec.LMHead) for head in model.heads.values()) else None
+    return None
+
+
+def _sounds(model: Any, files: list[str], settings: Settings) -> Iterator[tuple[str, Tensor]]:
+    """Yield the names of sounds and the sounds at the model's rate; an untrained twin that is given none hears a tone.
+
+    A twin, which hears a few seconds at once, hears the beginning of a file.
+    """
+    from bestiary.data.audio import read_sound, tone
+
+    reader = model.processor
+    if not files and not settings.twin:
+        raise BestiaryError("this model hears; write the names of WAV files after its own")
+    if not files:
+        yield TONE, tone(_span(reader) / reader.rate, reader.rate)
+    for file in files:
+        sound = read_sound(file, reader.rate)
+        yield file, sound[: _span(reader)] if settings.twin else sound
+
+
+def _span(reader: Any) -> int:
+    return getattr(reader, "samples", reader.rate)
+
+
+def _prepared(model: Any) -> Any:
+    """Give a twin what makes its input of sound, and half-precision weights a precision that processors convolve in."""
+    from bestiary.data.audio import usual_hearing
+
+    if model.processor is None:
+        model.processor = usual_hearing(model.spec.encoder.embed)
+    return model.float() if model.device.type == "cpu" and model.dtype == torch.float16 else model
+
+
+def _segments(model: Any, sound: Tensor, settings: Settings) -> Iterator[generate.Segment]:
+    if not settings.twin:
+        yield from generate.transcribe(model, sound, sampling=settings.sampling, seed=settings.seed)
+        return
+    tokenizer, rate = model.tokenizer, model.processor.rate
+    with torch.inference_mode():
+        memory = model.encode(model.processor([sound])["input_features"])
+        steps = generate.written(
+            model, memory, [tokenizer.pad_token_id], settings.max_new_tokens, sampling=settings.sampling,
+            seed=settings.seed,
+        )  # fmt: skip
+        ids = list(steps)
+    yield generate.Segment(0.0, len(sound) / rate, tokenizer.decode(ids, skip_special_tokens=False))
+
+
+def _transcripts(model: Any, files: list[str], settings: Settings) -> Iterator[tuple[str, generate.Segment]]:
+    model = _prepared(model)
+    for name, sound in _sounds(model, files, settings):
+        yield from ((name, segment) for segment in _segments(model, sound, settings))
+
+
+def _answer(model: Any, files: list[str], settings: Settings) -> Answers:
+    return [
+        {"input": name, "start": round(segment.start, 2), "end": round(segment.end, 2), "text": segment.text}
+        for name, segment in _transcripts(model, files, settings)
+    ]
+
+
+def _show(model: Any, files: list[str], settings: Settings) -> None:
+    for name, segment in _transcripts(model, files, settings):
+        where = f"{name}  " if len(files) > 1 or name == TONE else ""
+        click.echo(f"{where}{_clock(segment.start)} - {_clock(segment.end)}  {segment.text.strip()}")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes):02d}:{rest:05.2f}"
+
+
+JOBS: dict[str, Job] = {"transcribe": Job(_answer, _show)}
