@@ -55,8 +55,11 @@ def built(config: dict[str, Any], class_name: str) -> list[tuple[str, int]]:
 
     Frozen ones are tables of sinusoids."""
     kind = config.pop("model_type")
+    sizes = transformers.AutoConfig.for_model(kind, **config)
+    if (getattr(sizes, "pad_token_id", None) or 0) >= getattr(sizes, "vocab_size", 1 << 31):
+        sizes.pad_token_id = 0  # a twin's vocabulary does not reach as far as the usual padding
     with torch.device("meta"):
-        model = getattr(transformers, class_name)(transformers.AutoConfig.for_model(kind, **config))
+        model = getattr(transformers, class_name)(sizes)
     return [(name, parameter.numel()) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
