@@ -5,12 +5,10 @@ They differ in where norms stand and in how positions are said, so each is an ed
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     MLP,
     Activation,
@@ -81,26 +79,6 @@ def classify_source(spec: EncoderDecoder, labels: int) -> Heads:
     The authors read the last end-of-text token there, which is the last token of every source that they encode.
     """
     return {"classifier": Classifier(labels, "source_end", Transform("tanh"))}
-
-
-def varies(
-    base: Callable[..., EncoderDecoder],
-) -> Callable[[Callable[..., EncoderDecoder]], Callable[..., EncoderDecoder]]:
-    """Make a function of ``base``'s arguments out of an edit of its spec, whose own arguments come after them."""
-
-    def of_arguments(edit: Callable[..., EncoderDecoder]) -> Callable[..., EncoderDecoder]:
-        own = list(inspect.signature(edit).parameters.values())[1:]
-
-        @wraps(edit)
-        def made(*args: Any, **arguments: Any) -> EncoderDecoder:
-            extra = {each.name: arguments.pop(each.name) for each in own if each.name in arguments}
-            return edit(base(*args, **arguments), **extra)
-
-        signature = inspect.signature(base)
-        made.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *own])  # type: ignore[attr-defined]
-        return made
-
-    return of_arguments
 
 
 @varies(bart)

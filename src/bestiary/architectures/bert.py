@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     MLP,
     Activation,
     Attention,
     Classifier,
-    EmbeddingPosition,
     LayerNorm,
     Learned,
     LearnedAfterPadding,
@@ -21,6 +21,8 @@ from bestiary.spec import (
     Tokens,
     Transform,
     Transformer,
+    own_layers,
+    swap,
 )
 
 
@@ -37,7 +39,6 @@ def bert(
     eps: float = 1e-12,
     dropout: float = 0.1,
     attention_dropout: float = 0.1,
-    position: EmbeddingPosition | None = None,
 ) -> Transformer:
     """BERT (Devlin et al. 2018): a post-norm encoder with learned positions and two segment types."""
     norm = LayerNorm(eps)
@@ -45,83 +46,33 @@ def bert(
         Residual(Attention(heads, dropout=attention_dropout), norm, "post", dropout=dropout),
         Residual(MLP(hidden, activation), norm, "post", dropout=dropout),
     )
-    embed = Tokens(vocab, types, position or Learned(length), norm, dropout=dropout)
+    embed = Tokens(vocab, types, Learned(length), norm, dropout=dropout)
     return Transformer(dim, embed, Stack((layer,) * depth), {"pool": Pooler()})
 
 
-def roberta(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    length: int = 512,
-    types: int = 1,
-    *,
-    pad: int = 1,
-    activation: Activation = "gelu",
-    eps: float = 1e-5,
-    dropout: float = 0.1,
-    attention_dropout: float = 0.1,
-) -> Transformer:
+@varies(bert, types=1, eps=1e-5)
+def roberta(model: Transformer, *, pad: int = 1) -> Transformer:
     """RoBERTa (Liu et al. 2019): BERT whose positions count from the first token after padding's row."""
-    return bert(
-        dim, depth, heads, hidden, vocab, length, types,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-        position=LearnedAfterPadding(length, pad),
-    )  # fmt: skip
+    return swap(model, Learned, lambda position: LearnedAfterPadding(position.length, pad))
 
 
-def albert(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    width: int = 128,
-    length: int = 512,
-    types: int = 2,
-    *,
-    groups: int = 1,
-    activation: Activation = "gelu_tanh",
-    eps: float = 1e-12,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-) -> Transformer:
+@varies(bert, activation="gelu_tanh", dropout=0.0, attention_dropout=0.0)
+def albert(model: Transformer, *, width: int = 128, groups: int = 1) -> Transformer:
     """ALBERT (Lan et al. 2019): a narrow embedding projected up, and one layer's weights used at every depth.
 
     ``groups`` splits the depth among that many layers with weights of their own; published models have one. An
     embedding as wide as the layers is projected too.
     """
-    base = bert(
-        dim, 1, heads, hidden, vocab, length, types,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    layer = base.stack.layers[0]
-    assert isinstance(layer, tuple)
+    layer, depth = own_layers(model.stack)[0], len(model.stack.layers)
     # Depth i belongs to group i * groups // depth, so groups may differ by one in length.
     times = [sum(i * groups // depth == group for i in range(depth)) for group in range(groups)]
     stack = Stack(tuple(Repeat((layer,), count) for count in times if count))
-    return base.replace(embed=base.embed.replace(width=width), stack=stack)
+    return model.replace(embed=model.embed.replace(width=width), stack=stack)
 
 
-def distilbert(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    length: int = 512,
-    *,
-    activation: Activation = "gelu",
-    dropout: float = 0.1,
-    attention_dropout: float = 0.1,
-) -> Transformer:
+@varies(bert, fixed={"types": 0, "eps": 1e-12})
+def distilbert(model: Transformer) -> Transformer:
     """DistilBERT (Sanh et al. 2019): BERT with half the layers, no segment types and no pooler."""
-    model = bert(
-        dim, depth, heads, hidden, vocab, length, 0,
-        activation=activation, dropout=dropout, attention_dropout=attention_dropout,
-    )  # fmt: skip
     return model.with_heads({})
 
 

@@ -6,43 +6,26 @@ from typing import Any
 
 from bestiary.architectures.bert import bert, classify_first, masked_lm
 from bestiary.architectures.heads import Heads, tag_tokens
-from bestiary.spec import Activation, Attention, BlockSparse, Pooler, SpansAfterQuestion, Transformer, swap
+from bestiary.architectures.vary import varies
+from bestiary.spec import Attention, BlockSparse, Pooler, SpansAfterQuestion, Transformer, swap
 
 SEPARATOR = 66
 """The token that ends the question in the authors' vocabulary; a config may name another."""
 
 
+@varies(bert, length=4096, activation="gelu_tanh")
 def big_bird(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    length: int = 4096,
-    types: int = 2,
-    *,
-    block: int | None = 64,
-    random: int = 3,
-    bias: bool = True,
-    scaled: bool = False,
-    activation: Activation = "gelu_tanh",
-    eps: float = 1e-12,
-    dropout: float = 0.1,
-    attention_dropout: float = 0.1,
+    model: Transformer, *, block: int | None = 64, random: int = 3, bias: bool = True, scaled: bool = False
 ) -> Transformer:
     """Big Bird (Zaheer et al. 2020): BERT with block-sparse attention.
 
     Blocks of ``block`` tokens see the first and the last block, three around their own and ``random`` others; without a
     ``block`` every token sees all. ``scaled`` multiplies token vectors by the root of their width.
     """
-    body = bert(
-        dim, depth, heads, hidden, vocab, length, types,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    mask = () if block is None else (BlockSparse(block, random, length),)
+    mask = () if block is None else (BlockSparse(block, random, model.at("embed.position.length")),)
     names = "qkvo" if bias else "o"
-    stack = swap(body.stack, Attention, lambda attention: attention.replace(bias=names, mask=mask))
-    return body.replace(stack=stack, embed=body.embed.replace(scaled=scaled))
+    model = swap(model, Attention, lambda attention: attention.replace(bias=names, mask=mask))
+    return model.replace(embed=model.embed.replace(scaled=scaled))
 
 
 def fill_in(spec: Transformer, labels: int) -> Heads:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bestiary.architectures.gptj import normed_side_by_side
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     MLP,
     Activation,
@@ -15,7 +17,6 @@ from bestiary.spec import (
     KeyAlibi,
     LayerNorm,
     LMHead,
-    Normed,
     Parallel,
     Residual,
     Rotary,
@@ -23,6 +24,7 @@ from bestiary.spec import (
     Stack,
     Tokens,
     Transformer,
+    own_layers,
 )
 
 
@@ -76,69 +78,6 @@ def mpt(
     return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm, Alibi(halvings)), {"lm": LMHead(tied)})
 
 
-def falcon(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int = 65024,
-    length: int = 2048,
-    kv_heads: int = 1,
-    *,
-    alibi: bool = False,
-    base: float = 10000.0,
-    scaling: RotaryScaling | None = None,
-    activation: Activation = "gelu",
-    eps: float = 1e-5,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-    bias: bool = False,
-    tied: bool = True,
-) -> Transformer:
-    """Falcon (Almazrouei et al. 2023), as its 7B has it: attention and MLP side by side on one norm.
-
-    One head of keys and values for all queries unless ``kv_heads`` says more.
-    """
-    model = falcon_serial(
-        dim, depth, heads, hidden, vocab, length, kv_heads,
-        alibi=alibi, base=base, scaling=scaling, activation=activation, eps=eps, dropout=dropout,
-        attention_dropout=attention_dropout, bias=bias, tied=tied,
-    )  # fmt: skip
-    norm = LayerNorm(eps)
-    layer = (Residual(Parallel(tuple(branch.op for branch in model.at("stack.layers[0]"))), norm, dropout=dropout),)
-    return model.replace(stack=model.stack.replace(layers=(layer,) * depth))
-
-
-def falcon_two_norms(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int = 65024,
-    length: int = 2048,
-    kv_heads: int = 8,
-    *,
-    alibi: bool = False,
-    base: float = 10000.0,
-    scaling: RotaryScaling | None = None,
-    activation: Activation = "gelu",
-    eps: float = 1e-5,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-    bias: bool = False,
-    tied: bool = True,
-) -> Transformer:
-    """Falcon (Almazrouei et al. 2023), as its 40B and 180B have it: attention and MLP each behind a norm of its own."""
-    model = falcon_serial(
-        dim, depth, heads, hidden, vocab, length, kv_heads,
-        alibi=alibi, base=base, scaling=scaling, activation=activation, eps=eps, dropout=dropout,
-        attention_dropout=attention_dropout, bias=bias, tied=tied,
-    )  # fmt: skip
-    norm = LayerNorm(eps)
-    normed = tuple(Normed(branch.op, norm) for branch in model.at("stack.layers[0]"))
-    return model.replace(stack=model.stack.replace(layers=((Residual(Parallel(normed), dropout=dropout),),) * depth))
-
-
 def falcon_serial(
     dim: int,
     depth: int,
@@ -177,6 +116,23 @@ def falcon_serial(
     )
     stack = Stack((layer,) * depth, norm, CoarseAlibi() if alibi else None)
     return Transformer(dim, Tokens(vocab), stack, {"lm": LMHead(tied)})
+
+
+@varies(falcon_serial, vocab=65024, kv_heads=1, alibi=False, bias=False)
+def falcon(model: Transformer) -> Transformer:
+    """Falcon (Almazrouei et al. 2023), as its 7B has it: attention and MLP side by side on one norm.
+
+    One head of keys and values for all queries unless ``kv_heads`` says more.
+    """
+    attention, mlp = own_layers(model.stack)[0]
+    layer = (mlp.replace(op=Parallel((attention.op, mlp.op))),)
+    return model.replace(stack=model.stack.replace(layers=(layer,) * len(model.stack.layers)))
+
+
+@varies(falcon_serial, vocab=65024, kv_heads=8, alibi=False, bias=False)
+def falcon_two_norms(model: Transformer) -> Transformer:
+    """Falcon (Almazrouei et al. 2023), as its 40B and 180B have it: attention and MLP each behind a norm of its own."""
+    return normed_side_by_side(model)
 
 
 def tag_tokens(spec: Transformer, labels: int) -> Heads:

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from bestiary.architectures.bert import bert
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import Activation, Classifier, LayerNorm, LMHead, ReplacedTokens, Transform, Transformer
 
 
-def electra(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    width: int | None = None,
-    length: int = 512,
-    types: int = 2,
-    *,
-    activation: Activation = "gelu",
-    eps: float = 1e-12,
-    dropout: float = 0.1,
-    attention_dropout: float = 0.1,
-) -> Transformer:
+@varies(bert)
+def electra(model: Transformer, *, width: int | None = None) -> Transformer:
     """ELECTRA (Clark et al. 2020): BERT's layers, an embedding that may be narrower than they are, and no pooler."""
-    model = bert(
-        dim, depth, heads, hidden, vocab, length, types,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    return model.replace(embed=model.embed.replace(width=None if width == dim else width)).with_heads({})
+    return model.replace(embed=model.embed.replace(width=None if width == model.dim else width)).with_heads({})
 
 
 def electra_generator(
@@ -52,9 +36,8 @@ def electra_generator(
     4 for small and large, 3 for base). Both read one embedding, so its width is the discriminator's.
     """
     model = electra(
-        max(1, dim // divisor), depth, max(1, heads // divisor), max(1, hidden // divisor), vocab, width or dim,
-        length, types,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
+        max(1, dim // divisor), depth, max(1, heads // divisor), max(1, hidden // divisor), vocab, length, types,
+        width=width or dim, activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
     )  # fmt: skip
     return model.with_heads(fill_in(model, 0))
 

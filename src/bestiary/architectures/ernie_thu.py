@@ -4,55 +4,38 @@ from __future__ import annotations
 
 from bestiary.architectures.bert import bert, next_sentence
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
-    Activation,
+    MLP,
+    Attention,
     EntityScores,
     Fusion,
-    LayerNorm,
     LMHead,
-    Residual,
     SideAttention,
     Stack,
     Transform,
     Transformer,
+    own_layers,
 )
 
 
+@varies(bert)
 def ernie_thu(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    length: int = 512,
-    types: int = 2,
-    fused_depth: int | None = None,
-    entity_width: int = 100,
-    entity_heads: int = 4,
-    *,
-    activation: Activation = "gelu",
-    eps: float = 1e-12,
-    dropout: float = 0.1,
-    attention_dropout: float = 0.1,
+    model: Transformer, *, fused_depth: int | None = None, entity_width: int = 100, entity_heads: int = 4
 ) -> Transformer:
     """ERNIE (Zhang et al. 2019): BERT whose last ``fused_depth`` layers, half of them unless said, are aggregators.
 
     In these, tokens and entities attend apart and are fused where they are aligned (section 3.3). As released, the
     layer before them fuses already, with the entities as they are given.
     """
-    text = bert(
-        dim, depth, heads, hidden, vocab, length, types,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    attend, mlp = text.at("stack.layers[0]")
-    norm = LayerNorm(eps)
-    enter = Fusion(hidden, entity_width, norm, None, activation, dropout)
-    fuse = enter.replace(attention=SideAttention(entity_heads, attention_dropout))
-    plain = (attend, mlp)
-    entering, fused = ((attend, Residual(op, norm, "post", dropout=dropout)) for op in (enter, fuse))
+    plain, depth = own_layers(model.stack)[0], len(model.stack.layers)
+    attend, mlp = plain
+    assert isinstance(attend.op, Attention) and isinstance(mlp.op, MLP) and mlp.norm is not None
+    enter = Fusion(mlp.op.hidden, entity_width, mlp.norm, None, mlp.op.activation, mlp.dropout)
+    fuse = enter.replace(attention=SideAttention(entity_heads, attend.op.dropout))
+    entering, fused = ((attend, mlp.replace(op=op)) for op in (enter, fuse))
     last = depth // 2 if fused_depth is None else fused_depth
-    layers = ((plain,) * depth + (entering,) + (fused,) * last)[-depth:]
-    return text.replace(stack=Stack(layers))
+    return model.replace(stack=Stack(((plain,) * depth + (entering,) + (fused,) * last)[-depth:]))
 
 
 def _transform(spec: Transformer) -> Transform:

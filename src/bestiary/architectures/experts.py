@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bestiary.architectures.llama import mistral
 from bestiary.architectures.t5 import t5, t5_1_1
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     GLU,
     MLP,
@@ -15,7 +16,6 @@ from bestiary.spec import (
     LMHead,
     Residual,
     RMSNorm,
-    RotaryScaling,
     Router,
     Stack,
     T5Bias,
@@ -24,52 +24,35 @@ from bestiary.spec import (
     Top2,
     TopK,
     Transformer,
+    swap,
 )
 
 
-def mixtral(
-    dim: int, depth: int, heads: int, hidden: int, vocab: int = 32000, length: int = 32768, kv_heads: int | None = None,
-    eps: float = 1e-5, *, experts: int = 8, chosen: int = 2, head_dim: int | None = None, base: float = 1000000.0,
-    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
-    attention_dropout: float = 0.0, window: int | None = None,
-) -> Transformer:  # fmt: skip
+@varies(mistral, base=1000000.0, window=None)
+def mixtral(model: Transformer, *, experts: int = 8, chosen: int = 2) -> Transformer:
     """Mixtral (Jiang et al. 2024): Mistral in which every MLP is ``experts`` of them, ``chosen`` for each token."""
-    model = mistral(
-        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
-        activation=activation, tied=tied, attention_dropout=attention_dropout, window=window,
-    )  # fmt: skip
-    return model.at("stack.layers[*].mlp", Experts(GLU(hidden, activation), experts, TopK(k=chosen)))
+    return swap(model, GLU, lambda mlp: Experts(mlp, experts, TopK(k=chosen)))
 
 
+@varies(t5)
 def switch(
-    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, experts: int = 8,
-    capacity: int = 64, every: int | None = 2, decoder_depth: int | None = None, decoder_every: int | None = 2,
-    router_bias: bool = False, buckets: int = 32, distance: int = 128, activation: Activation = "relu",
-    eps: float = 1e-6, dropout: float = 0.1, tied: bool = True, scaled: bool = True,
+    model: EncoderDecoder, *, experts: int = 8, capacity: int = 64, every: int | None = 2,
+    decoder_every: int | None = 2, router_bias: bool = False,
 ) -> EncoderDecoder:  # fmt: skip
     """Switch Transformer (Fedus et al. 2021): T5 1.0 in which every second MLP is routed to one of many experts.
 
     Sparse is every layer whose number, divided by ``every``, leaves one: the second, the fourth ...; ``None`` means
     none. An expert takes ``capacity`` tokens of a sequence: the paper's capacity factor, for sequences of one length.
     """
-    model = t5(
-        dim, depth, heads, head_dim, hidden, vocab, decoder_depth=decoder_depth, buckets=buckets, distance=distance,
-        activation=activation, eps=eps, dropout=dropout, tied=tied, scaled=scaled,
-    )  # fmt: skip
     return _routed(model, experts, Top1(router_bias, capacity), every, decoder_every)
 
 
+@varies(t5_1_1)
 def switch_gated(
-    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, experts: int = 128,
-    capacity: int = 64, every: int | None = 2, decoder_depth: int | None = None, decoder_every: int | None = 2,
-    router_bias: bool = False, buckets: int = 32, distance: int = 128, activation: Activation = "gelu_tanh",
-    eps: float = 1e-6, dropout: float = 0.1, tied: bool = False, scaled: bool = False,
+    model: EncoderDecoder, *, experts: int = 128, capacity: int = 64, every: int | None = 2,
+    decoder_every: int | None = 2, router_bias: bool = False,
 ) -> EncoderDecoder:  # fmt: skip
     """Switch-XXL (Fedus et al. 2021, section 5.6): T5 1.1 with its gated MLPs, every second one routed."""
-    model = t5_1_1(
-        dim, depth, heads, head_dim, hidden, vocab, decoder_depth=decoder_depth, buckets=buckets, distance=distance,
-        activation=activation, eps=eps, dropout=dropout, tied=tied, scaled=scaled,
-    )  # fmt: skip
     return _routed(model, experts, Top1(router_bias, capacity), every, decoder_every)
 
 
@@ -97,15 +80,10 @@ def glam(
     return Transformer(dim, Tokens(vocab, dropout=dropout), Stack(layers[:depth], norm), {"lm": LMHead(scaled=True)})
 
 
-def glam_dense(
-    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 256000, *, buckets: int = 32,
-    distance: int = 128, activation: Activation = "gelu_tanh", eps: float = 1e-6, dropout: float = 0.0,
-) -> Transformer:  # fmt: skip
+@varies(glam, fixed={"experts": None, "factor": 1.0, "routed": "relu"})
+def glam_dense(model: Transformer) -> Transformer:
     """The dense models that GLaM was measured against (Du et al. 2021)."""
-    return glam(
-        dim, depth, heads, head_dim, hidden, vocab, experts=None, buckets=buckets, distance=distance,
-        activation=activation, eps=eps, dropout=dropout,
-    )  # fmt: skip
+    return model
 
 
 def _routed(

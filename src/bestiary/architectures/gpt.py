@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     MLP,
     Activation,
@@ -19,6 +20,7 @@ from bestiary.spec import (
     Tokens,
     Transformer,
     Window,
+    own_layers,
 )
 
 
@@ -48,36 +50,18 @@ def gpt(
     return Transformer(dim, embed, Stack((layer,) * depth), {"lm": LMHead(tied)})
 
 
-def gpt2(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    length: int = 1024,
-    *,
-    activation: Activation = "gelu_tanh",
-    eps: float = 1e-5,
-    dropout: float = 0.1,
-    attention_dropout: float = 0.1,
-    embedding_dropout: float = 0.1,
-    scales: tuple[float | None, ...] = (None,),
-    tied: bool = True,
-) -> Transformer:
+@varies(gpt, length=1024, fixed={"placement": "pre"})
+def gpt2(model: Transformer, *, scales: tuple[float | None, ...] = (None,)) -> Transformer:
     """GPT-2 (Radford et al. 2019): the norms moved to the front of each branch, and one more at the end.
 
     ``scales`` are what the layers multiply their scores by, where one differs from the others: Mistral's GPT-2
     (Karamcheti et al. 2021) divides those of a layer by its number.
     """
-    model = gpt(
-        dim, depth, heads, hidden, vocab, length,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-        embedding_dropout=embedding_dropout, placement="pre", tied=tied,
-    )  # fmt: skip
+    norm, depth = model.at("stack.layers[0].mlp.norm"), len(model.stack.layers)
     if any(scale is not None for scale in scales):
         for index in range(depth):
             model = model.at(f"stack.layers[{index}].attn.op.scale", scales[index % len(scales)])
-    return model.replace(stack=model.stack.replace(norm=LayerNorm(eps)))
+    return model.replace(stack=model.stack.replace(norm=norm))
 
 
 def gpt3(
@@ -98,38 +82,20 @@ def gpt3(
     return model.at("stack.layers[1::2].attn.mask", banded) if depth > 1 else model
 
 
-def gpt_neo(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int = 50257,
-    length: int = 2048,
-    window: int = 256,
-    *,
-    local: tuple[bool, ...] = (False, True),
-    activation: Activation = "gelu_tanh",
-    eps: float = 1e-5,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-    embedding_dropout: float = 0.0,
-    tied: bool = True,
-) -> Transformer:
+@varies(
+    gpt2, vocab=50257, length=2048, dropout=0.0, attention_dropout=0.0, embedding_dropout=0.0,
+    fixed={"scales": (None,)},
+)  # fmt: skip
+def gpt_neo(model: Transformer, *, window: int = 256, local: tuple[bool, ...] = (False, True)) -> Transformer:
     """GPT-Neo (Black et al. 2021): GPT-2 with unscaled scores, no bias on queries, keys and values, and local layers.
 
     ``local`` says of each layer of a pattern, repeated over the depth, whether it sees ``window`` tokens only.
     """
-    model = gpt2(
-        dim, depth, heads, hidden, vocab, length,
-        activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-        embedding_dropout=embedding_dropout,
-    )  # fmt: skip
     model = model.at("stack.layers[*].attn.bias", "o").at("stack.layers[*].attn.op.scale", 1.0)
-    far = model.stack.layers[0]
-    assert isinstance(far, tuple)
+    far = own_layers(model.stack)[0]
     near = (far[0].at("op.mask", (Causal(), Window(window))), far[1])
-    layers = tuple(near if local[index % len(local)] else far for index in range(depth))
-    return model.replace(stack=model.stack.replace(layers=layers)).with_heads({"lm": LMHead(tied=tied)})
+    layers = tuple(near if local[index % len(local)] else far for index in range(len(model.stack.layers)))
+    return model.replace(stack=model.stack.replace(layers=layers))
 
 
 def classify_last(spec: Transformer, labels: int) -> Heads:

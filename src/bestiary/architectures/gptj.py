@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     MLP,
     Activation,
@@ -21,6 +22,7 @@ from bestiary.spec import (
     Stack,
     Tokens,
     Transformer,
+    own_layers,
 )
 
 
@@ -50,36 +52,6 @@ def gptj(
     layer = (Residual(Parallel((attention, MLP(hidden, activation))), norm, dropout=dropout),)
     embed = Tokens(vocab, dropout=embedding_dropout)
     return Transformer(dim, embed, Stack((layer,) * depth, norm), {"lm": LMHead(tied=tied, bias=True)})
-
-
-def gpt_neox(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int,
-    length: int = 2048,
-    fraction: float = 0.25,
-    *,
-    base: float = 10000.0,
-    scaling: RotaryScaling | None = None,
-    activation: Activation = "gelu",
-    eps: float = 1e-5,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-    tied: bool = False,
-    attention_bias: bool = True,
-) -> Transformer:
-    """GPT-NeoX (Black et al. 2022): attention and MLP side by side, each behind a norm of its own."""
-    model = gpt_neox_serial(
-        dim, depth, heads, hidden, vocab, length, fraction,
-        base=base, scaling=scaling, activation=activation, eps=eps, dropout=dropout,
-        attention_dropout=attention_dropout, tied=tied, attention_bias=attention_bias,
-    )  # fmt: skip
-    norm = LayerNorm(eps)
-    attention, mlp = (Normed(branch.op, norm) for branch in model.at("stack.layers[0]"))
-    layer = (Residual(Parallel((attention, mlp)), dropout=dropout),)
-    return model.replace(stack=Stack((layer,) * depth, norm))
 
 
 def gpt_neox_serial(
@@ -112,6 +84,20 @@ def gpt_neox_serial(
     layer = (Residual(attention, norm, dropout=dropout), Residual(MLP(hidden, activation), norm, dropout=dropout))
     embed = Tokens(vocab, dropout=dropout)
     return Transformer(dim, embed, Stack((layer,) * depth, norm), {"lm": LMHead(tied=tied)})
+
+
+@varies(gpt_neox_serial)
+def gpt_neox(model: Transformer) -> Transformer:
+    """GPT-NeoX (Black et al. 2022): attention and MLP side by side, each behind a norm of its own."""
+    return normed_side_by_side(model)
+
+
+def normed_side_by_side(model: Transformer) -> Transformer:
+    """Put the two branches of every layer side by side, each behind the norm that it had."""
+    layer = own_layers(model.stack)[0]
+    ops = tuple(Normed(branch.op, branch.norm) for branch in layer if branch.norm is not None)
+    side_by_side = (Residual(Parallel(ops), dropout=layer[-1].dropout),)
+    return model.replace(stack=model.stack.replace(layers=(side_by_side,) * len(model.stack.layers)))
 
 
 def turned_share(rotated: int, head_dim: int) -> float:

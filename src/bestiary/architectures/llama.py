@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     GLU,
     Activation,
@@ -68,71 +69,45 @@ def llama(
     return Transformer(dim, Tokens(vocab), Stack((layer,) * depth, norm), {"lm": LMHead(tied=tied)})
 
 
-def mistral(
-    dim: int, depth: int, heads: int, hidden: int, vocab: int = 32000, length: int = 32768, kv_heads: int | None = None,
-    eps: float = 1e-5, *, head_dim: int | None = None, base: float = 10000.0, scaling: RotaryScaling | None = None,
-    activation: Activation = "silu", tied: bool = False, attention_dropout: float = 0.0, window: int | None = 4096,
-) -> Transformer:  # fmt: skip
+_NO_BIASES = {"attention_bias": False, "mlp_bias": False}
+
+
+@varies(llama, length=32768, eps=1e-5, fixed=_NO_BIASES)
+def mistral(model: Transformer, *, window: int | None = 4096) -> Transformer:
     """Mistral (Jiang et al. 2023): LLaMA with grouped heads, each of which sees the last ``window`` tokens only.
 
     Later sizes have no window.
     """
-    model = llama(
-        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
-        activation=activation, tied=tied, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    return model if window is None else windowed_layers(model, window, range(depth))
+    return model if window is None else windowed_layers(model, window, range(len(model.stack.layers)))
 
 
-def qwen2(
-    dim: int, depth: int, heads: int, hidden: int, vocab: int = 151936, length: int = 32768,
-    kv_heads: int | None = None, eps: float = 1e-6, *, head_dim: int | None = None, base: float = 1000000.0,
-    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
-    attention_dropout: float = 0.0, window: int | None = None, windowed: Sequence[int] = (),
-) -> Transformer:  # fmt: skip
+@varies(llama, vocab=151936, length=32768, base=1000000.0, fixed=_NO_BIASES)
+def qwen2(model: Transformer, *, window: int | None = None, windowed: Sequence[int] = ()) -> Transformer:
     """Qwen2 (Yang et al. 2024): LLaMA with grouped heads and biases on queries, keys and values.
 
     ``windowed`` names the layers, if any, that see the last ``window`` tokens only.
     """
-    model = llama(
-        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
-        activation=activation, tied=tied, attention_dropout=attention_dropout,
-    )  # fmt: skip
     model = model.at("stack.layers[*].attn.bias", "qkv")
     return model if window is None else windowed_layers(model, window, windowed)
 
 
-def qwen3(
-    dim: int, depth: int, heads: int, hidden: int, vocab: int = 151936, length: int = 40960,
-    kv_heads: int | None = None, eps: float = 1e-6, *, head_dim: int | None = 128, base: float = 1000000.0,
-    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
-    attention_bias: bool = False, attention_dropout: float = 0.0, window: int | None = None,
-    windowed: Sequence[int] = (),
-) -> Transformer:  # fmt: skip
+@varies(llama, vocab=151936, length=40960, head_dim=128, base=1000000.0, fixed={"mlp_bias": False})
+def qwen3(model: Transformer, *, window: int | None = None, windowed: Sequence[int] = ()) -> Transformer:
     """Qwen3 (Yang et al. 2025): Qwen2 whose queries and keys are normalized in each head, instead of biased."""
-    model = llama(
-        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
-        activation=activation, tied=tied, attention_bias=attention_bias, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    model = normed_heads(model, HeadNorm(RMSNorm(eps)))
+    model = normed_heads(model, HeadNorm(model.at("stack.norm")))
     return model if window is None else windowed_layers(model, window, windowed)
 
 
+@varies(llama, vocab=50304, length=4096, eps=1e-5, fixed=_NO_BIASES)
 def stablelm(
-    dim: int, depth: int, heads: int, hidden: int, vocab: int = 50304, length: int = 4096, kv_heads: int | None = None,
-    eps: float = 1e-5, *, head_dim: int | None = None, base: float = 10000.0, fraction: float = 0.25,
-    scaling: RotaryScaling | None = None, activation: Activation = "silu", tied: bool = False,
-    attention_bias: bool = False, qk_norm: bool = False, parallel: bool = False, dropout: float = 0.0,
-    attention_dropout: float = 0.0,
+    model: Transformer, *, fraction: float = 0.25, attention_bias: bool = False, qk_norm: bool = False,
+    parallel: bool = False, dropout: float = 0.0,
 ) -> Transformer:  # fmt: skip
     """Stable LM (Bellagente et al. 2024): LLaMA with LayerNorm and rotary positions on a quarter of each head.
 
     Stable LM 2 12B also runs attention and MLP in ``parallel`` and normalizes queries and keys, each head by itself.
     """
-    model = llama(
-        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
-        activation=activation, tied=tied, attention_dropout=attention_dropout,
-    )  # fmt: skip
+    eps = model.at("stack.norm.eps")
     model = swap(model, RMSNorm, LayerNorm(eps)).at("stack.layers[*].attn.bias", "qkv" if attention_bias else "")
     model = model.at("stack.layers[*].attn.position.fraction", fraction)
     if qk_norm:
@@ -141,21 +116,16 @@ def stablelm(
     layer = (attention, mlp.replace(dropout=dropout))
     if parallel:
         layer = (Residual(Parallel((attention.op, mlp.op)), attention.norm),)
-    return model.replace(stack=model.stack.replace(layers=(layer,) * depth))
+    return model.replace(stack=model.stack.replace(layers=(layer,) * len(model.stack.layers)))
 
 
-def gemma(
-    dim: int, depth: int, heads: int, hidden: int, vocab: int = 256000, length: int = 8192,
-    kv_heads: int | None = None, eps: float = 1e-6, *, head_dim: int | None = 256, base: float = 10000.0,
-    scaling: RotaryScaling | None = None, activation: Activation = "gelu_tanh", tied: bool = True,
-    attention_bias: bool = False, attention_dropout: float = 0.0,
-) -> Transformer:  # fmt: skip
+@varies(
+    llama, vocab=256000, length=8192, head_dim=256, activation="gelu_tanh", tied=True, fixed={"mlp_bias": False}
+)  # fmt: skip
+def gemma(model: Transformer) -> Transformer:
     """Gemma (Gemma Team 2024): LLaMA with GELU gates, wide heads, scaled token vectors and gains around one."""
-    model = llama(
-        dim, depth, heads, hidden, vocab, length, kv_heads, eps, head_dim=head_dim, base=base, scaling=scaling,
-        activation=activation, tied=tied, attention_bias=attention_bias, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    return swap(model, RMSNorm, ZeroCenteredNorm(eps)).replace(embed=ScaledTokens(vocab))
+    model = swap(model, RMSNorm, lambda norm: ZeroCenteredNorm(norm.eps))
+    return model.replace(embed=ScaledTokens(model.at("embed.vocab")))
 
 
 def windowed_layers(model: Transformer, window: int, layers: Sequence[int]) -> Transformer:

@@ -6,6 +6,7 @@ SiLU.
 
 from __future__ import annotations
 
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     GLU,
     MLP,
@@ -77,68 +78,32 @@ def t5_1_1(
     return model.with_heads({"lm": LMHead(tied, scaled=scaled)})
 
 
-def umt5(
-    dim: int,
-    depth: int,
-    heads: int,
-    head_dim: int,
-    hidden: int,
-    vocab: int = 256384,
-    *,
-    decoder_depth: int | None = None,
-    buckets: int = 32,
-    distance: int = 128,
-    activation: Activation = "gelu_tanh",
-    eps: float = 1e-6,
-    dropout: float = 0.1,
-    tied: bool = False,
-    scaled: bool = False,
-) -> EncoderDecoder:
+@varies(t5_1_1, vocab=256384)
+def umt5(model: EncoderDecoder) -> EncoderDecoder:
     """UMT5 (Chung et al. 2023): mT5 in which every layer has a relative bias of its own."""
-    model = t5_1_1(
-        dim, depth, heads, head_dim, hidden, vocab, decoder_depth=decoder_depth, buckets=buckets, distance=distance,
-        activation=activation, eps=eps, dropout=dropout, tied=tied, scaled=scaled,
-    )  # fmt: skip
     return swap(model, Stack, _own_positions)
 
 
-def t5_encoder(
-    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, buckets: int = 32,
-    distance: int = 128, activation: Activation = "relu", eps: float = 1e-6, dropout: float = 0.1,
-) -> Transformer:  # fmt: skip
+_ALONE = {"decoder_depth": 1, "tied": False, "scaled": False}
+"""What an encoder alone does not ask for, since it is the decoder's."""
+
+
+@varies(t5, fixed=_ALONE)
+def t5_encoder(model: EncoderDecoder) -> Transformer:
     """T5 1.0's encoder alone, which embeds sentences (Ni et al. 2021)."""
-    return _encoder(
-        t5(
-            dim, depth, heads, head_dim, hidden, vocab, decoder_depth=1, buckets=buckets, distance=distance,
-            activation=activation, eps=eps, dropout=dropout,
-        )
-    )  # fmt: skip
+    return _encoder(model)
 
 
-def t5_1_1_encoder(
-    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 32128, *, buckets: int = 32,
-    distance: int = 128, activation: Activation = "gelu_tanh", eps: float = 1e-6, dropout: float = 0.1,
-) -> Transformer:  # fmt: skip
+@varies(t5_1_1, fixed=_ALONE)
+def t5_1_1_encoder(model: EncoderDecoder) -> Transformer:
     """T5 1.1's encoder alone, which reads the prompts of image generators (Saharia et al. 2022)."""
-    return _encoder(
-        t5_1_1(
-            dim, depth, heads, head_dim, hidden, vocab, decoder_depth=1, buckets=buckets, distance=distance,
-            activation=activation, eps=eps, dropout=dropout,
-        )
-    )  # fmt: skip
+    return _encoder(model)
 
 
-def umt5_encoder(
-    dim: int, depth: int, heads: int, head_dim: int, hidden: int, vocab: int = 256384, *, buckets: int = 32,
-    distance: int = 128, activation: Activation = "gelu_tanh", eps: float = 1e-6, dropout: float = 0.1,
-) -> Transformer:  # fmt: skip
+@varies(umt5, fixed=_ALONE)
+def umt5_encoder(model: EncoderDecoder) -> Transformer:
     """UMT5's encoder alone."""
-    return _encoder(
-        umt5(
-            dim, depth, heads, head_dim, hidden, vocab, decoder_depth=1, buckets=buckets, distance=distance,
-            activation=activation, eps=eps, dropout=dropout,
-        )
-    )  # fmt: skip
+    return _encoder(model)
 
 
 def _own_positions(stack: Stack) -> Stack:
