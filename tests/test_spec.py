@@ -575,3 +575,9 @@ def trained(model: torch.nn.Module, steps: int) -> list[float]:
         optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+def test_no_part_is_passed_over_for_another_that_stood_at_its_address() -> None:
+    for _ in range(50):
+        with pytest.raises(BestiaryError, match=r"decoder\.stack.*32 buckets cannot be spread"):
+            make("umt5", dim=12, depth=2, heads=3, head_dim=4, hidden=10, distance=16)

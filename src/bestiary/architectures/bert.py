@@ -22,7 +22,6 @@ from bestiary.spec import (
     Transform,
     Transformer,
     own_layers,
-    swap,
 )
 
 
@@ -53,7 +52,7 @@ def bert(
 @varies(bert, types=1, eps=1e-5)
 def roberta(model: Transformer, *, pad: int = 1) -> Transformer:
     """RoBERTa (Liu et al. 2019): BERT whose positions count from the first token after padding's row."""
-    return swap(model, Learned, lambda position: LearnedAfterPadding(position.length, pad))
+    return model.at("embed.position", LearnedAfterPadding(model.at("embed.position.length"), pad))
 
 
 @varies(bert, activation="gelu_tanh", dropout=0.0, attention_dropout=0.0)

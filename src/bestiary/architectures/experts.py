@@ -24,14 +24,14 @@ from bestiary.spec import (
     Top2,
     TopK,
     Transformer,
-    swap,
 )
 
 
 @varies(mistral, base=1000000.0, window=None)
 def mixtral(model: Transformer, *, experts: int = 8, chosen: int = 2) -> Transformer:
     """Mixtral (Jiang et al. 2024): Mistral in which every MLP is ``experts`` of them, ``chosen`` for each token."""
-    return swap(model, GLU, lambda mlp: Experts(mlp, experts, TopK(k=chosen)))
+    mlp = model.at("stack.layers[0].mlp.op")
+    return model.at("stack.layers[*].mlp", Experts(mlp, experts, TopK(k=chosen)))
 
 
 @varies(t5)

@@ -13,6 +13,7 @@ from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
 from bestiary.nn.heads import HEADS, Prepares
 from bestiary.nn.output import Output
+from bestiary.nn.stack import Stack
 
 
 class Model(nn.Module):
@@ -56,6 +57,15 @@ class Model(nn.Module):
     def dtype(self) -> torch.dtype:
         """What the parameters are."""
         return next(self.parameters()).dtype
+
+
+class OneTower(Model):
+    """A model of one tower: an embedding, a stack, heads."""
+
+    def __init__(self, node: spec.Transformer, embed: Any) -> None:
+        super().__init__(node)
+        self.embed, self.stack = embed, Stack(node.stack, node.dim)
+        self.add_heads()
 
 
 def tower(

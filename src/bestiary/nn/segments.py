@@ -12,22 +12,18 @@ from torch.nn import functional as F
 from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.adaptive import AdaptiveTokens
-from bestiary.nn.base import Model, advance, tower
+from bestiary.nn.base import OneTower, advance, tower
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context
 from bestiary.nn.embeddings import Targeted, Tokens
 from bestiary.nn.output import Output
-from bestiary.nn.stack import Stack
 
 
-class SegmentTransformer(Model):
+class SegmentTransformer(OneTower):
     """One tower that reads a text segment by segment, and may be asked for targets beside its tokens."""
 
     def __init__(self, node: spec.Transformer) -> None:
-        super().__init__(node)
-        self.embed = EMBEDDINGS[type(node.embed)](node.embed, node.dim)
-        self.stack = Stack(node.stack, node.dim)
-        self.add_heads()
+        super().__init__(node, EMBEDDINGS[type(node.embed)](node.embed, node.dim))
         self.memory = memory(node)
         own = spec.own_layers(node.stack)
         self.memories = sum(

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
-from bestiary.nn.base import Model
+from bestiary.nn.base import Model, OneTower
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context
 from bestiary.nn.output import Output
@@ -96,15 +96,12 @@ class SoundEncoderDecoder(EncoderDecoder):
         return self.encoder(input_features)
 
 
-class SpectrogramTransformer(Model):
+class SpectrogramTransformer(OneTower):
     """One tower that hears a spectrogram."""
 
     def __init__(self, node: spec.Transformer) -> None:
-        super().__init__(node)
         assert isinstance(node.embed, spec.Spectrogram)
-        self.embed = Spectrogram(node.embed, node.dim)
-        self.stack = Stack(node.stack, node.dim)
-        self.add_heads()
+        super().__init__(node, Spectrogram(node.embed, node.dim))
 
     def forward(self, input_features: Tensor) -> Output:
         """Run the model on spectrograms, ``[B, mels, frames]``."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
-from bestiary.nn.base import Model, advance, tower
+from bestiary.nn.base import Model, OneTower, advance, tower
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context, padding
 from bestiary.nn.embeddings import NarrowTokens, NormedTokens, ScaledTokens, SharedTokens, TaskTokens, Tokens
@@ -20,14 +20,11 @@ from bestiary.nn.proteins import BlankedTokens, DroppedTokens
 from bestiary.nn.stack import Stack
 
 
-class TokenTransformer(Model):
+class TokenTransformer(OneTower):
     """One tower that reads tokens."""
 
     def __init__(self, node: spec.Transformer) -> None:
-        super().__init__(node)
-        self.embed = _ALONE[type(node.embed)](node.embed, node.dim)
-        self.stack = Stack(node.stack, node.dim)
-        self.add_heads()
+        super().__init__(node, _ALONE[type(node.embed)](node.embed, node.dim))
 
     def forward(
         self,
@@ -75,14 +72,11 @@ class NarrowTransformer(TokenTransformer):
         return super().answer(self.embed.narrow(x), context, **fields)
 
 
-class PatchTransformer(Model):
+class PatchTransformer(OneTower):
     """One tower that reads an image."""
 
     def __init__(self, node: spec.Transformer) -> None:
-        super().__init__(node)
-        self.embed = PATCHES[type(node.embed)](node.embed, node.dim)
-        self.stack = Stack(node.stack, node.dim)
-        self.add_heads()
+        super().__init__(node, PATCHES[type(node.embed)](node.embed, node.dim))
 
     def forward(
         self, pixel_values: Tensor, bool_masked_pos: Tensor | None = None, noise: Tensor | None = None

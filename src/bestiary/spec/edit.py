@@ -56,14 +56,14 @@ def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def walk_once(node: Any) -> Iterator[tuple[str, Any]]:
     """Yield nodes as ``walk`` does, each object at its first place only: equal layers are mostly one object."""
-    yield from _walk_once(node, "", set())
+    yield from _walk_once(node, "", {})
 
 
-def _walk_once(node: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _walk_once(node: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     if id(node) in seen:
         return
     if isinstance(node, Node | tuple):
-        seen.add(id(cast(object, node)))  # the tree keeps every part alive, so no id is used twice
+        seen[id(cast(object, node))] = node  # kept alive, so that no id is used twice: tuples are made on the way
     if isinstance(node, Node):
         yield path, node
     for segment, child in children(node):
