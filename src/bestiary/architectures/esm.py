@@ -6,6 +6,7 @@ from typing import Any
 
 from bestiary.architectures import bert
 from bestiary.architectures.heads import Heads, tag_tokens
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     MLP,
     Attention,
@@ -51,30 +52,11 @@ def esm2(
     return model.with_heads(masked_lm(model, 0))
 
 
-def esm1b(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    vocab: int = 33,
-    length: int = 1024,
-    *,
-    pad: int = 1,
-    mask: int = 32,
-    end: int = 2,
-    eps: float = 1e-5,
-    drops_masks: bool = True,
-    norms_embedding: bool = True,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-) -> Transformer:
+@varies(esm2, fixed={"base": 10_000.0}, norms_embedding=True)
+def esm1b(model: Transformer, *, pad: int = 1) -> Transformer:
     """ESM-1b (Rives et al. 2021): the same with learned positions, normed before the first layer."""
-    model = esm2(
-        dim, depth, heads, hidden, vocab, mask=mask, end=end, eps=eps, drops_masks=drops_masks,
-        norms_embedding=norms_embedding, dropout=dropout, attention_dropout=attention_dropout,
-    )  # fmt: skip
-    model = model.replace(embed=model.embed.replace(position=LearnedAfterPadding(length, pad)))
-    return model.at("stack.layers[*].attn.position", None)
+    length = model.at("stack.layers[0].attn.position.length")
+    return model.at("embed.position", LearnedAfterPadding(length, pad)).at("stack.layers[*].attn.position", None)
 
 
 def base(spec: Any, labels: int) -> Heads:
