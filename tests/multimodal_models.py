@@ -8,19 +8,54 @@ import torch
 from torch import Tensor
 
 from bestiary.architectures import make
-from bestiary.spec import FirstSummary, ImageEmbedding, LayerNorm, Model
+from bestiary.spec import (
+    MLP,
+    ConvNet,
+    CrossAttention,
+    DualEncoder,
+    FrozenBatchNorm,
+    LastSummary,
+    LayerNorm,
+    Model,
+    PoolStem,
+    ProbeSummary,
+    SigmoidContrast,
+    Stage,
+    Strided,
+)
 
 TEXT: dict[str, Any] = {"dim": 16, "depth": 2, "heads": 4, "hidden": 24, "vocab": 50, "length": 9, "width": 6}
+VISION: dict[str, Any] = {"dim": 24, "depth": 2, "heads": 4, "hidden": 40, "image": 32, "patch": 8, "width": 6}
+NETWORK: dict[str, Any] = {"stem": 4, "blocks": (2, 1, 1, 1), "image": 64, "width": 6, "heads": 4}
+TOWERS: dict[str, Any] = {
+    name: {"architecture": name, **sizes}
+    for name, sizes in {"clip_text": TEXT, "clip_vision": VISION, "clip_resnet": NETWORK}.items()
+}
+PROBE = ProbeSummary(CrossAttention(4), MLP(20), LayerNorm())
+PLAIN = ConvNet(64, PoolStem(8), (Stage(8, 2), Stage(16, 2, Strided())), FrozenBatchNorm(), image=32)
 
 BUILT: dict[str, Model] = {
     "clip_text": make("clip_text", **TEXT, end=8),
     "clip_text, ended by the highest": make("clip_text", **TEXT, end=None),
-    "a first token's summary": make("clip_text", **TEXT).with_heads(  # type: ignore[attr-defined]
-        {"pool": FirstSummary(LayerNorm()), "embedding": ImageEmbedding(6, bias=True)}
+    "clip": make("clip", dim=5, text=TOWERS["clip_text"], image=TOWERS["clip_vision"]),
+    "clip of a network": make("clip", dim=5, text=TOWERS["clip_text"], image=TOWERS["clip_resnet"]),
+    "a network with frozen norms": PLAIN,
+    "a sigmoid": DualEncoder(
+        24,
+        make("clip_text", **TEXT).with_heads({"pool": LastSummary(24)}),  # type: ignore[attr-defined]
+        make("clip_vision", **VISION).with_heads({"pool": PROBE}),  # type: ignore[attr-defined]
+        {"match": SigmoidContrast()},
     ),
 }
 
 
-def given(model: Model) -> dict[str, Tensor]:
+def given(model: Any) -> dict[str, Tensor]:
     """Return one text or image, or one of each, as a model reads them."""
-    return {"input_ids": torch.arange(9)[None] % 7 + 2}
+    texts = {"input_ids": torch.arange(9)[None] % 7 + 2}
+    if isinstance(model, DualEncoder):
+        return texts | {"pixel_values": torch.zeros(1, 3, *[model.at("image").at(_side(model.at("image")))] * 2)}
+    return {"pixel_values": torch.zeros(1, 3, 32, 32)} if isinstance(model, ConvNet) else texts
+
+
+def _side(image: Any) -> str:
+    return "image" if isinstance(image, ConvNet) else "embed.image"

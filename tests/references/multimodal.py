@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import CLIPTextConfig, PretrainedConfig
+from transformers import CLIPConfig, CLIPTextConfig, CLIPVisionConfig, PretrainedConfig
 
 from references.drawn import TOKENS, kept, texts
+from references.images import pixels
 from references.row import Row, encoder_sizes, rows
 
 
@@ -36,4 +37,31 @@ def clip_text(random: Random, **changes: Any) -> PretrainedConfig:
     )
 
 
-ROWS: tuple[Row, ...] = (*rows(clip_text, "CLIPTextModel CLIPTextModelWithProjection", given=ended),)
+def clip_vision(random: Random, **changes: Any) -> PretrainedConfig:
+    patch = random.choice((3, 5))
+    return CLIPVisionConfig(
+        **encoder_sizes(random),
+        image_size=patch * random.choice((3, 4)),
+        patch_size=patch,
+        num_channels=random.choice((1, 3)),
+        projection_dim=random.choice((7, 12)),
+        **changes,
+    )
+
+
+def clip(random: Random, **changes: Any) -> PretrainedConfig:
+    text, image = clip_text(random), clip_vision(random)
+    sizes = {"projection_dim": random.choice((7, 12)), **changes}
+    return CLIPConfig(text_config=text.to_dict(), vision_config=image.to_dict(), **sizes)
+
+
+def both(config: Any, side: str | None) -> dict[str, Tensor]:
+    """Draw three texts and three images."""
+    return ended(config.text_config, side) | pixels(config.vision_config, side)
+
+
+ROWS: tuple[Row, ...] = (
+    *rows(clip_text, "CLIPTextModel CLIPTextModelWithProjection", given=ended),
+    *rows(clip_vision, "CLIPVisionModel CLIPVisionModelWithProjection", given=pixels),
+    *rows(clip, "CLIPModel", given=both),
+)

@@ -201,6 +201,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "switch_gated": Architecture(experts.switch_gated, "seq2seq-lm", _SEQ2SEQ),
     "glam": Architecture(experts.glam, "causal-lm", _DECODER),
     "glam_dense": Architecture(experts.glam_dense, "causal-lm", _DECODER),
+    "clip": Architecture(clip.clip, "contrastive", {}),
+    "clip_vision": Architecture(clip.clip_vision, "embedding", {"base": clip.summary_alone}),
+    "clip_resnet": Architecture(clip.clip_resnet, "embedding", {}),
     "clip_text": Architecture(clip.clip_text, "embedding", {"base": clip.summary_alone}),
     "esm2": Architecture(esm.esm2, "masked-lm", _ESM),
     "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
@@ -222,14 +225,15 @@ _MAY_BE_ZERO = {"mask", "end", "types", "pad", "random"}
 def make(name: str, **arguments: Any) -> Model:
     """Return the checked spec of a named architecture at the given sizes.
 
-    Sizes are checked before anything is built, so that a corrupt file cannot ask for a billion layers. Raises
+    An argument may be a model that is a part of this one: its arguments, with the name of its ``architecture`` among
+    them. Sizes are checked before anything is built, so that a corrupt file cannot ask for a billion layers. Raises
     ``BestiaryError`` naming the argument.
     """
     if name not in ARCHITECTURES:
         raise BestiaryError(f"'{name}' is no architecture{nearest(name, ARCHITECTURES)}")
     function = ARCHITECTURES[name].make
     known = inspect.signature(function).parameters
-    for argument, value in arguments.items():
+    for argument, value in list(arguments.items()):
         if argument not in known:
             raise BestiaryError(f"{name} takes no argument '{argument}'{nearest(argument, known)}")
         if isinstance(value, int) and not isinstance(value, bool):
@@ -237,10 +241,24 @@ def make(name: str, **arguments: Any) -> Model:
             most = MAX_DEPTH if argument.endswith("depth") else MAX_SIZE - 1
             if not least <= value <= most:
                 raise BestiaryError(f"{name}: {argument} is {value}; give a number from {least} to {most}")
+        if isinstance(value, Mapping):
+            arguments[argument] = _part(name, argument, value)
     missing = [key for key, p in known.items() if p.default is p.empty and key not in arguments]
     if missing:
         raise BestiaryError(f"{name} needs {' and '.join(missing)}")
     return check(function(**arguments))
+
+
+def _part(whole: str, argument: str, given: Mapping[str, Any]) -> Model:
+    """Return the spec of a model that is a part of another, made by the architecture that its arguments name."""
+    sizes = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    architecture = sizes.pop("architecture", None)
+    if not isinstance(architecture, str):
+        raise BestiaryError(f"{whole}: {argument} names no architecture; add it, such as 'clip_text'")
+    try:
+        return make(architecture, **sizes)
+    except BestiaryError as error:
+        raise BestiaryError(f"{whole}: {argument}: {error}") from None
 
 
 def with_task(spec: Model, name: str, task: str, labels: int = 2) -> Model:

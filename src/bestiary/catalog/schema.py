@@ -19,7 +19,8 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 Text: TypeAlias = Annotated[str, Meta(pattern=r"\S")]
 Undisclosed: TypeAlias = Literal["undisclosed"]
 Words: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1)] | Undisclosed
-Argument: TypeAlias = bool | int | float | str | tuple[int, ...]
+Argument: TypeAlias = bool | int | float | str | tuple[int, ...] | dict[str, Any]
+"""A size, a choice, or the arguments of a model that is a part of this one."""
 
 Sure: TypeAlias = Literal["stated", "derived", "estimated", "disputed", "memory"]
 Form: TypeAlias = Literal["encoder", "decoder", "encoder-decoder", "dual-encoder", "diffusion", "other", "undisclosed"]

@@ -7,7 +7,9 @@ from typing import Any
 
 from bestiary import spec
 from bestiary.nn.base import Model
+from bestiary.nn.convolutional import ConvNet
 from bestiary.nn.entities import EntityTransformer
+from bestiary.nn.multimodal import DualEncoder
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
@@ -43,4 +45,6 @@ def _two_towers(node: spec.EncoderDecoder) -> Model:
 WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.Transformer: _one_tower,
     spec.EncoderDecoder: _two_towers,
+    spec.ConvNet: ConvNet,
+    spec.DualEncoder: lambda node: DualEncoder(node, model),
 }

@@ -39,6 +39,12 @@ class Output:
     """``[B, width]``: a text's summary where it is compared with images."""
     image_embeds: Tensor | None = None
     """``[B, width]``: an image's."""
+    logits_per_image: Tensor | None = None
+    """``[M, N]``: how like each of M images is to each of N texts."""
+    logits_per_text: Tensor | None = None
+    """``[N, M]``: the same turned around."""
+    text_model_output: Output | None = None
+    vision_model_output: Output | None = None
     mems: Sequence[Tensor] | None = None
     """What each layer remembers for the next segment, ``[M, B, dim]`` each."""
     router_logits: tuple[Tensor, ...] | None = None

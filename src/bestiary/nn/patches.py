@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.context import Context
+from bestiary.nn.norms import norm
 
 
 class Patches(nn.Module):
@@ -153,8 +154,22 @@ def cut(pixel_values: Tensor, patch: int) -> Tensor:
     return pieces.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
 
+class NormedPatches(Patches):
+    """Patches mapped without a bias, a norm behind all."""
+
+    def __init__(self, node: spec.NormedPatches, dim: int) -> None:
+        super().__init__(node, dim)
+        self.patches = nn.Linear(node.channels * node.patch**2, dim, bias=False)
+        self.norm = norm(node.norm, dim)
+
+    def forward(self, pixel_values: Tensor, context: Context | None = None) -> Tensor:
+        """Map ``[B, channels, image, image]`` to ``[B, extra + patches, dim]``."""
+        return self.norm(super().forward(pixel_values, context))
+
+
 PATCHES: dict[type[spec.Embedding], Callable[[Any, int], Patches]] = {
     spec.Patches: Patches,
+    spec.NormedPatches: NormedPatches,
     spec.MaskedPatches: MaskedPatches,
     spec.VisiblePatches: VisiblePatches,
 }

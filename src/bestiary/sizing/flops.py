@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import images, speech
+from bestiary.sizing import images, multimodal, speech
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
-from bestiary.sizing.multimodal import FLOPS as MULTIMODAL
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
 from bestiary.sizing.table import html, text
 from bestiary.spec import (
@@ -124,7 +123,7 @@ def flops(spec: Model, context: int | None = None, source: int | None = None) ->
     language-model head scores every token. Layers that share weights cost as often as they run. Raises
     ``BestiaryError`` when the model has no positions for so many tokens, or no length of its own.
     """
-    tokens, parts = _WHOLE[type(spec)](spec, context, source)
+    tokens, parts = WHOLE[type(spec)](spec, context, source)
     return Flops(tokens, Named({path: cost for path, cost in parts if cost}))
 
 
@@ -153,9 +152,10 @@ def heads(spec: Transformer | EncoderDecoder, tokens: int) -> Costs:
     yield from ((f"heads.{name}", cost(head, run)) for name, head in spec.heads.items())
 
 
-_WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Costs]]] = {
+WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Costs]]] = {
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
+    **multimodal.WHOLE,
 }
 """For each kind of whole model: how many tokens a pass reads, and what its modules cost."""
 
@@ -280,5 +280,5 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     Spans: each,
     ReplacedTokens: each,
     SpansAfterQuestion: each,
-    **MULTIMODAL,
+    **multimodal.FLOPS,
 }

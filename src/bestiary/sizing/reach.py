@@ -30,6 +30,7 @@ from bestiary.spec import (
     Transformer,
     Window,
     places,
+    text_side,
     walk_once,
 )
 
@@ -84,6 +85,7 @@ def context_length(spec: Model, context: int | None = None) -> int:
     Raises ``BestiaryError`` when the context is not positive, is longer than the learned positions, or is not given
     for a model whose spec says no length.
     """
+    spec = text_side(spec)
     embed = _reader(spec)
     most = positions(embed)
     if context is None:

@@ -25,7 +25,8 @@ class Model(Node):
         return self.replace(heads=Named(heads))
 
 
-def _no_heads() -> Mapping[str, Head]:
+def no_heads() -> Mapping[str, Head]:
+    """Return no heads."""
     return Named()
 
 
@@ -35,7 +36,7 @@ class Transformer(Model):
 
     embed: Tokens | AdaptiveTokens | NarrowTokens | Patches | Spectrogram | Targeted
     stack: Stack
-    heads: Mapping[str, Head] = field(default_factory=_no_heads)
+    heads: Mapping[str, Head] = field(default_factory=no_heads)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heads", Named(self.heads))
@@ -55,15 +56,33 @@ class EncoderDecoder(Model):
 
     encoder: Tower
     decoder: Tower
-    heads: Mapping[str, Head] = field(default_factory=_no_heads)
+    heads: Mapping[str, Head] = field(default_factory=no_heads)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heads", Named(self.heads))
 
 
+def model_at(model: Model, name: str) -> Model:
+    """Return the part of a model that a parameter's name leads into, where its parts are models: else the whole."""
+    for word in name.split("."):
+        part = getattr(model, word, None)
+        if not isinstance(part, Model):
+            break
+        model = part
+    return model
+
+
+def text_side(model: Model) -> Model:
+    """Return the part of a model that reads and writes texts, where its parts are models: else the whole."""
+    while isinstance(part := getattr(model, "text", None), Model):
+        model = part
+    return model
+
+
 def vocabulary(model: Model) -> Tokens | NarrowTokens | None:
     """Return the node that owns the token table of a model, or ``None`` when it reads no tokens."""
     embed: Embedding | None = None
+    model = text_side(model)
     if isinstance(model, Transformer):
         embed = model.embed
     elif isinstance(model, EncoderDecoder):
@@ -81,7 +100,7 @@ def as_heads_see(model: Model) -> Model:
 
 def vocab_size(model: Model) -> int | None:
     """Return how many tokens a model knows, or ``None`` when it reads none."""
-    embed = getattr(model, "embed", None)
+    embed = getattr(text_side(model), "embed", None)
     table = embed if isinstance(embed, AdaptiveTokens) else vocabulary(model)
     return None if table is None else table.vocab
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from bestiary.errors import BestiaryError
 from bestiary.spec.check import check
+from bestiary.spec.convolutional import ConvNet
 from bestiary.spec.edit import swap, walk_once
 from bestiary.spec.embeddings import AdaptiveTokens, NarrowTokens, Patches, Tokens
 from bestiary.spec.experts import Experts, TopK
@@ -63,6 +66,10 @@ def resize(
     branches follows the depth. Explicit head widths, grouped key-value heads, MLP and embedding widths scale with
     ``dim`` (and ``heads``). Raises ``BestiaryError`` with the path when the sizes do not go together.
     """
+    parts = [f.name for f in dataclasses.fields(spec) if isinstance(getattr(spec, f.name), Model)]
+    if parts or isinstance(spec, ConvNet):
+        what = f"is made of models ({', '.join(parts)})" if parts else "is convolutional"
+        raise BestiaryError(f"{type(spec).__name__} {what} with sizes of their own: make it anew at other ones")
     lengths = (node.length for _, node in walk_once(spec) if isinstance(node, Learned | LearnedAfterPadding))
     old_length = next(lengths, None)
     stretch = length / old_length if length and old_length else 1.0

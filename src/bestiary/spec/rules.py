@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, TypeGuard, cast
 
+from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
 from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
@@ -25,6 +26,7 @@ from bestiary.spec.images_rules import RULES as IMAGES
 from bestiary.spec.limits import MAX_SIZE, field_problems
 from bestiary.spec.masks import BlockSparse, Causal, Prefix
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, as_heads_see, vocabulary
+from bestiary.spec.multimodal import RULES as MULTIMODAL
 from bestiary.spec.node import Node
 from bestiary.spec.ops import (
     Attention,
@@ -405,6 +407,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     EntityScores: _entity_scores,
     **SUMMARIES,
     Contacts: _contacts,
+    **MULTIMODAL,
+    **CONVOLUTIONAL,
 }
 
 

@@ -11,7 +11,7 @@ from bestiary.errors import BestiaryError, nearest
 from bestiary.spec.check import check
 from bestiary.spec.fields import hints, misfit
 from bestiary.spec.limits import MAX_DEPTH
-from bestiary.spec.models import EncoderDecoder, Model, Transformer
+from bestiary.spec.models import Model
 from bestiary.spec.node import Named, Node
 
 
@@ -31,8 +31,10 @@ def from_json(data: Any) -> Model:
         spec = _value(data, "spec")
     except RecursionError:
         raise BestiaryError("spec nests deeper than any model does; flatten it") from None
-    if not isinstance(spec, Transformer | EncoderDecoder):
-        raise BestiaryError(f"spec: a model is a Transformer or an EncoderDecoder, not {type(spec).__name__}")
+    if not isinstance(spec, Model):
+        raise BestiaryError(
+            f"spec: a model is a Transformer, an EncoderDecoder or made of them, not {type(spec).__name__}"
+        )
     return check(spec)
 
 

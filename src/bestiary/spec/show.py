@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from bestiary.spec.fold import Fold, fold
-from bestiary.spec.models import EncoderDecoder, Tower, Transformer
+from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer
 from bestiary.spec.node import Node
 from bestiary.spec.stacks import Repeat, Residual, Stack, branch_names
 
@@ -31,9 +31,24 @@ def tree(spec: Node) -> str:
         body = [*_entry("embed", brief(spec.embed)), *_stack("stack", spec.stack), *_heads(spec.heads)]
     elif isinstance(spec, EncoderDecoder):
         body = [*_tower("encoder", spec.encoder), *_tower("decoder", spec.decoder), *_heads(spec.heads)]
+    elif isinstance(spec, Model):
+        body = list(_whole(spec))
     else:
         return brief(spec)
     return "\n".join([f"{type(spec).__name__}(dim={spec.dim})", *(f"  {line}" for line in body)])
+
+
+def _whole(spec: Model) -> Iterator[str]:
+    """Yield the lines of a model of another make: its parts, those that are models as trees of their own."""
+    for field in dataclasses.fields(spec):
+        part = getattr(spec, field.name)
+        if isinstance(part, Model):
+            first, *rest = tree(part).split("\n")
+            yield from (*_entry(field.name, first), *(f"  {line}" for line in rest))
+        elif field.name == "heads":
+            yield from _heads(part)
+        elif field.name != "dim" and part is not None:
+            yield from _entry(field.name, brief(part))
 
 
 def _arguments(node: Node) -> list[str]:

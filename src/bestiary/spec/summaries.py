@@ -10,6 +10,7 @@ from bestiary.spec.heads import Head, Pooler
 from bestiary.spec.models import Model
 from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm
+from bestiary.spec.ops import MLP, CrossAttention
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,22 @@ class HighestSummary(Summary):
 class FirstSummary(Summary):
     """The first token's vector behind a norm of its own (Radford et al. 2021, published code)."""
 
+    norm: Norm
+
+
+@dataclass(frozen=True)
+class LastSummary(Summary):
+    """The vector at the last place, padding or not, mapped to ``width`` (Zhai et al. 2023, published code)."""
+
+    width: int
+
+
+@dataclass(frozen=True)
+class ProbeSummary(Summary):
+    """A learned vector asks all tokens, and an MLP reads the answer (Zhai et al. 2023, published code)."""
+
+    attention: CrossAttention
+    mlp: MLP
     norm: Norm
 
 

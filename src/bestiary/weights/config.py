@@ -61,6 +61,18 @@ class Waive:
 
 
 @dataclass(frozen=True)
+class Part:
+    """The config of a model that is a part of this one: ``read`` and ``write`` are its own dialect's."""
+
+    argument: str
+    read: Callable[[Mapping[str, Any], str], Arguments]
+    """Of the inner config and a name for it in messages, the arguments of the part, its architecture among them."""
+    write: Callable[[Arguments], dict[str, Any]]
+    carry: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """What the inner config holds that says nothing of the architecture."""
+
+
+@dataclass(frozen=True)
 class Derive:
     """Keys that only make sense together: ``read`` gives arguments from the whole config, ``write`` keys from them."""
 
@@ -69,7 +81,7 @@ class Derive:
     write: Callable[[Arguments], dict[str, Any]]
 
 
-Row = Size | Number | Flag | Word | Pin | Waive
+Row = Size | Number | Flag | Word | Pin | Waive | Part
 WAIVE = Waive()
 
 ACTIVATIONS: dict[str, str] = {
@@ -89,22 +101,7 @@ def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[s
     ]
     arguments: Arguments = {}
     for key, row in rows.items():
-        if isinstance(row, Waive):
-            continue
-        if isinstance(row, Pin):
-            faults += _pinned(key, row, config)
-            continue
-        value = config.get(key, row.default)
-        if value is None:
-            value = row.default
-        if value is None:
-            faults += [f"'{key}' is missing; add it"] if key not in config else [f"'{key}' is null; give a value"]
-            continue
-        fault = _fault(key, row, value)
-        if fault:
-            faults.append(fault)
-        else:
-            arguments[row.argument] = _meant(row, value)
+        faults += _read_key(key, row, config, arguments)
     if faults:
         raise BestiaryError(f"{where}: {listed(faults + unknown[SHOWN_NAMES:], '; ')}")
     for row in derived:
@@ -113,6 +110,63 @@ def read(rows: Mapping[str, Row], derived: tuple[Derive, ...], config: Mapping[s
         except BestiaryError as error:
             raise BestiaryError(f"{where}: {error}") from None
     return arguments
+
+
+def _read_key(key: str, row: Row, config: Mapping[str, Any], arguments: Arguments) -> list[str]:
+    """Read the value at a key into the arguments; return what is wrong."""
+    if isinstance(row, Waive):
+        return []
+    if isinstance(row, Pin):
+        return _pinned(key, row, config)
+    if isinstance(row, Part):
+        return _nested(key, row, config, arguments)
+    value = config.get(key, row.default)
+    if value is None:
+        value = row.default
+    if value is None:
+        return [f"'{key}' is missing; add it"] if key not in config else [f"'{key}' is null; give a value"]
+    fault = _fault(key, row, value)
+    if fault:
+        return [fault]
+    arguments[row.argument] = _meant(row, value)
+    return []
+
+
+def _nested(key: str, row: Part, config: Mapping[str, Any], arguments: Arguments) -> list[str]:
+    """Read an inner config into the arguments; older files repeat some of its keys in one more, which are then meant.
+
+    Return what is wrong.
+    """
+    inner, again = config.get(key) or {}, config.get(f"{key}_dict") or {}
+    if not isinstance(inner, Mapping) or not isinstance(again, Mapping):
+        return [f"'{key}' is {shown(inner)}; give the config of that part"]
+    try:
+        arguments[row.argument] = row.read({**inner, **again}, f"'{key}'")
+    except BestiaryError as error:
+        return [str(error)]
+    return []
+
+
+def carried(rows: Mapping[str, Row], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a config and those of its parts hold that says nothing of the architecture."""
+    kept: dict[str, Any] = {}
+    for key, value in config.items():
+        row = rows.get(key)
+        if isinstance(row, Waive):
+            kept[key] = value
+        elif isinstance(row, Part) and isinstance(value, Mapping):
+            kept[key] = row.carry({**value, **(config.get(f"{key}_dict") or {})})
+    return kept
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two configs as one; where both have a key the second's value stands, but parts are merged."""
+    both = {
+        key: merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+    }
+    return {**below, **above, **both}
 
 
 def _meant(row: Row, value: Any) -> Any:
@@ -146,6 +200,8 @@ def write(rows: Mapping[str, Row], derived: tuple[Derive, ...], arguments: Argum
     for key, row in rows.items():
         if isinstance(row, Word):
             config[key] = next(word for word, meaning in row.words.items() if meaning == arguments[row.argument])
+        elif isinstance(row, Part):
+            config[key] = row.write(arguments[row.argument])
         elif not isinstance(row, Waive | Pin):
             config[key] = arguments[row.argument]
     for row in derived:

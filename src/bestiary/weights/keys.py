@@ -84,8 +84,17 @@ def _counted(theirs: list[str], ours: tuple[str, ...], names: Collection[str]) -
 
 def spellings(name: str) -> tuple[str, ...]:
     """Return the ways to write a name of theirs: with each of its optional prefixes, then without."""
-    match = re.fullmatch(r"\[([^\]]+)\](.*)", name)
-    return (*(prefix + match[2] for prefix in match[1].split("/")), match[2]) if match else (name,)
+    match = re.fullmatch(r"([^\[]*)\[([^\]]+)\](.*)", name)
+    if not match:
+        return (name,)
+    before, prefixes, after = match.groups()
+    return (*(before + prefix + after for prefix in prefixes.split("/")), before + after)
+
+
+def nested(part: str, table: str, prefix: str = "") -> str:
+    """Return the key table of a model that is a part of another: ours are under its name, theirs behind a prefix."""
+    lines = (line.split("=", 1) for line in table.splitlines() if line.split("#")[0].strip())
+    return "\n".join(f"{part}.{ours.strip()} = {prefix}{theirs.strip()}" for ours, theirs in lines)
 
 
 def head_patterns(table: str) -> list[re.Pattern[str]]:

@@ -13,7 +13,19 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants, skeleton
-from bestiary.spec import AdaptiveLMHead, Experts, Layer, LMHead, Pooler, Stack, check, own_layers, walk, walk_once
+from bestiary.spec import (
+    AdaptiveLMHead,
+    Experts,
+    Layer,
+    LMHead,
+    Pooler,
+    Stack,
+    check,
+    model_at,
+    own_layers,
+    walk,
+    walk_once,
+)
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.dialects import gguf, whisper
 from bestiary.weights.folder import CheckpointFolder, open_folder
@@ -96,7 +108,7 @@ def plan_transfers(
 
 def fetch(transfer: Transfer, tensors: TensorFiles, spec: Any) -> Iterable[tuple[str, Tensor]]:
     """Read one transfer's tensors, under our names and in our layout."""
-    values = [tensors.get(name) for name in transfer.theirs]
+    values, spec = [tensors.get(name) for name in transfer.theirs], model_at(spec, transfer.ours[0])
     for op in transfer.ops:
         values = list(op.read(values, spec, len(transfer.ours)))
     return zip(transfer.ours, values, strict=True)
@@ -113,6 +125,7 @@ def _unsaid(model: Model, state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def foreign(transfer: Transfer, ours: list[Tensor], spec: Any) -> list[Tensor]:
     """Return one transfer's tensors in their layout: the inverse of ``fetch``."""
+    spec = model_at(spec, transfer.ours[0])
     for op in reversed(transfer.ops):
         ours = list(op.write(ours, spec, len(transfer.ours)))
     return ours

@@ -155,6 +155,7 @@ OPS: dict[str, Op] = {
     "implied": IMPLIED,
     "vector": Op(_each(lambda tensor, node: tensor.flatten()), _each(lambda tensor, node: tensor[None, None])),
     "rows": Op(_rows, _apart),
+    "table": Op(_each(_as_row), _each(_row)),
     "row": Op(_each(_row), _each(_as_row)),
     "heads": Op(_each(_heads_flat), _each(_heads_apart)),
     "rotary_q": Op(
@@ -166,9 +167,9 @@ OPS: dict[str, Op] = {
         _each(lambda tensor, node: _neighbors(tensor, _attention(node)[1], node)),
     ),
 }
-"""``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys and
-values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one on
-another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix; ``row`` takes a
-table's only row, ``rows`` lays several such under one another, ``vector`` is one by itself; ``heads`` makes one of the
-two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn pairs of neighboring coordinates into pairs of
-halves, in the part of each head that is turned."""
+"""``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys
+and values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one
+on another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix; ``row``
+takes a table's only row, ``table`` makes one of a row, ``rows`` lays several such under one another, ``vector`` is
+one by itself; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn
+pairs of neighboring coordinates into pairs of halves, in the part of each head that is turned."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants
 from bestiary.spec import Classifier
+from bestiary.weights.config import merged
 from bestiary.weights.keys import spellings, transfers
 from bestiary.weights.load import foreign
 from bestiary.weights.ops import IMPLIED
@@ -41,7 +42,7 @@ def save_weights(
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
-    config = {**(carried or {}), **config, "dtype": dtype} | _label_names(model, carried or {})
+    config = {**merged(carried or {}, config), "dtype": dtype} | _label_names(model, carried or {})
     config.pop("torch_dtype", None)
     tensors = published(model, dialect)
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"

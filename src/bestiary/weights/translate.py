@@ -11,7 +11,6 @@ from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import Classifier, Model, check
 from bestiary.untrusted import quoted
 from bestiary.weights import config as tables
-from bestiary.weights.config import Waive
 from bestiary.weights.dialects import DIALECTS, Dialect
 from bestiary.weights.dialects.dialect import label_count
 
@@ -47,8 +46,7 @@ def understand(config: Mapping[str, Any], where: str, task: str | None = None, d
         spec = check(_told(family, spec, config))
     except BestiaryError as error:
         raise BestiaryError(f"{where}: {error}") from None
-    carried = {key: value for key, value in config.items() if isinstance(family.config.get(key), Waive)}
-    return Meaning(family, spec, class_name, carried)
+    return Meaning(family, spec, class_name, tables.carried(family.config, config))
 
 
 def spell(spec: Model, prefer: str | None = None) -> tuple[Dialect, str, dict[str, Any]]:

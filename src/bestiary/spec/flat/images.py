@@ -20,13 +20,15 @@ from bestiary.spec.images import (
     VisiblePatches,
     places,
 )
+from bestiary.spec.multimodal import NormedPatches
 
 
 def patch_lines(embed: Patches, dim: int) -> Iterator[Line]:
     """Yield the lines of an embedding of patches."""
     count = (embed.image // embed.patch) ** 2
     pixels = embed.channels * embed.patch**2
-    yield "x = patches(pixel_values) @ W + b", f"{count} patches of {pixels} values -> [B, {count}, {dim}]"
+    bias = "" if isinstance(embed, NormedPatches) else " + b"
+    yield f"x = patches(pixel_values) @ W{bias}", f"{count} patches of {pixels} values -> [B, {count}, {dim}]"
     if isinstance(embed, MaskedPatches):
         yield "x = where(bool_masked_pos, mask, x)", "a learned vector for masked patches"
     if isinstance(embed, VisiblePatches):
@@ -37,6 +39,8 @@ def patch_lines(embed: Patches, dim: int) -> Iterator[Line]:
         word = "sines_and_cosines" if isinstance(embed.position, SinusoidalGrid) else "position"
         stretched = ", stretched to fit" if isinstance(embed.position, StretchedGrid) else ""
         yield f"x = x + {word}", f"a vector for each place{stretched}"
+    if isinstance(embed, NormedPatches):
+        yield f"x = {norm_word(embed.norm)}(x)", ""
 
 
 def _first(name: str, head: FirstVector, spec: Any) -> Iterator[Line]:

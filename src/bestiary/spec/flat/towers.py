@@ -20,6 +20,7 @@ from bestiary.spec.embeddings import (
 )
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
+from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
 from bestiary.spec.fold import fold
 from bestiary.spec.fusion import side_width
@@ -43,7 +44,7 @@ from bestiary.spec.stacks import LayerScale, Repeat, Residual, Stack
 
 def flat(spec: Any) -> str:
     """Return the forward pass as pseudo-code. B is the batch, T the tokens, S the encoder's tokens."""
-    header, lines = _WHOLE[type(spec)](spec)
+    header, lines = sheet(spec)
     return "\n".join([header, *(_aligned(code, remark) for code, remark in lines)])
 
 
@@ -51,9 +52,14 @@ Sheet = tuple[str, list[Line]]
 """The first line of a forward pass, and those of its body."""
 
 
+def sheet(spec: Any) -> Sheet:
+    """Return the lines of a whole model."""
+    return _WHOLE[type(spec)](spec)
+
+
 def _one_tower(spec: Transformer) -> Sheet:
     width = side_width(spec)
-    given = _GIVEN.get(type(spec.embed), "input_ids")
+    given = _given(spec.embed)
     header = f"def forward({given}):" if width is None else f"def forward({given}, entity_embeds, entity_mask):"
     lines = [] if width is None else [("e = entity_embeds", f"[B, T, {width}], zeros where none is given")]
     lines += tower_lines(spec.embed, spec.stack, spec, "input_ids", "T")
@@ -65,14 +71,26 @@ def _one_tower(spec: Transformer) -> Sheet:
 def _two_towers(spec: EncoderDecoder) -> Sheet:
     lines = [*tower_lines(spec.encoder.embed, spec.encoder.stack, spec, "input_ids", "S"), ("memory = x", "")]
     lines += [("", ""), *tower_lines(spec.decoder.embed, spec.decoder.stack, spec, "decoder_input_ids", "T")]
-    given = _GIVEN.get(type(spec.encoder.embed), "input_ids")
+    given = _given(spec.encoder.embed)
     return f"def forward({given}, decoder_input_ids):", [*lines, *_heads(spec)]
 
 
-_GIVEN: dict[type[Embedding], str] = {Patches: "pixel_values", Spectrogram: "input_features"}
-"""What a model is called with, where that is not tokens."""
+def _given(embed: Embedding) -> str:
+    """Return what a model is called with, where that is not tokens."""
+    return (
+        "pixel_values"
+        if isinstance(embed, Patches)
+        else "input_features"
+        if isinstance(embed, Spectrogram)
+        else "input_ids"
+    )
 
-_WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {Transformer: _one_tower, EncoderDecoder: _two_towers}
+
+_WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
+    Transformer: _one_tower,
+    EncoderDecoder: _two_towers,
+    **MULTIMODAL,
+}
 
 
 def _heads(spec: Transformer | EncoderDecoder) -> Iterator[Line]:

@@ -95,6 +95,8 @@ DIALECTS: dict[str, Dialect] = {
         esm.DIALECT,
         *vits.DIALECTS,
         whisper.ORIGINAL,
+        clip.CLIP_VISION,
+        clip.CLIP,
         transfo_xl.DIALECT,
         xlnet.DIALECT,
         gguf.DIALECT,

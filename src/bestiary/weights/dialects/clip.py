@@ -8,7 +8,8 @@ from typing import Any
 from bestiary.errors import BestiaryError
 from bestiary.spec import EndSummary, Transformer, own_layers
 from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Derive, Number, Row, Size, Word, optional_size, shown
-from bestiary.weights.dialects.dialect import COMMON, Dialect, always
+from bestiary.weights.dialects.dialect import COMMON, Dialect, always, part, part_arguments
+from bestiary.weights.keys import nested
 
 LAYERS = """
 stack.layers.{i}.attn.{q,k,v}.{weight,bias}  = [SELF.]encoder.layers.{i}.self_attn.{q,k,v}_proj.{weight,bias}
@@ -26,6 +27,15 @@ embed.position.weight                        = [text_model.]embeddings.position_
 stack.norm.{weight,bias}                     = [text_model.]final_layer_norm.{weight,bias}
 heads.embedding.output.weight                = text_projection.weight
 """ + LAYERS.replace("SELF", "text_model")
+
+VISION = """
+embed.extra                                  = [vision_model.]embeddings.class_embedding | table
+embed.patches.weight                         = [vision_model.]embeddings.patch_embedding.weight | flatten
+embed.position                               = [vision_model.]embeddings.position_embedding.weight
+embed.norm.{weight,bias}                     = [vision_model.]pre_layrnorm.{weight,bias}
+heads.pool.norm.{weight,bias}                = [vision_model.]post_layernorm.{weight,bias}
+heads.embedding.output.weight                = visual_projection.weight
+""" + LAYERS.replace("SELF", "vision_model")
 
 LAYER_SIZES: dict[str, Row] = {
     "hidden_size": Size("dim"),
@@ -107,5 +117,75 @@ CLIP_TEXT = Dialect(
     config=TEXT_CONFIG,
     tasks={"CLIPTextModel": "base", "CLIPTextModelWithProjection": "embedding"},
     derived=(END, WIDTH),
+    repeated={"[text_model.]embeddings.position_ids": ""},
     arguments=text_arguments,
+)
+
+VISION_CONFIG: dict[str, Row] = {
+    **COMMON,
+    **LAYER_SIZES,
+    "hidden_size": Size("dim", 768),
+    "num_hidden_layers": Size("depth", 12),
+    "num_attention_heads": Size("heads", 12),
+    "intermediate_size": Size("hidden", 3072),
+    "image_size": Size("image", 224),
+    "patch_size": Size("patch", 32),
+    "num_channels": Size("channels", 3),
+}
+
+
+def image_arguments(spec: Any) -> Arguments:
+    """Return the arguments that make the reader of images."""
+    embedding = spec.heads.get("embedding")
+    return layer_arguments(spec) | {
+        "image": spec.embed.image,
+        "patch": spec.embed.patch,
+        "channels": spec.embed.channels,
+        **({"width": embedding.width} if embedding else {}),
+    }
+
+
+CLIP_VISION = Dialect(
+    name="clip_vision_model",
+    architecture=always("clip_vision"),
+    architectures=("clip_vision",),
+    keys=always(VISION),
+    config=VISION_CONFIG,
+    tasks={"CLIPVisionModel": "base", "CLIPVisionModelWithProjection": "embedding"},
+    derived=(WIDTH,),
+    repeated={"[vision_model.]embeddings.position_ids": ""},
+    arguments=image_arguments,
+)
+
+BOTH = "\n".join(
+    (
+        nested("text", TEXT.replace("[text_model.]", "text_model.")),
+        nested("image", VISION.replace("[vision_model.]", "vision_model.")),
+        "heads.match.scale = logit_scale",
+    )
+)
+
+AGAIN = Derive(("text_config_dict", "vision_config_dict"), lambda config: {}, lambda arguments: {})
+"""What older files say a second time; read where it is meant, and not written."""
+
+CLIP = Dialect(
+    name="clip",
+    architecture=always("clip"),
+    architectures=("clip",),
+    keys=always(BOTH),
+    config={
+        **COMMON,
+        "projection_dim": Size("dim", 512),
+        "text_config": part("text", CLIP_TEXT),
+        "vision_config": part("image", CLIP_VISION),
+        "logit_scale_init_value": WAIVE,  # where training begins
+    },
+    tasks={"CLIPModel": "contrastive"},
+    derived=(AGAIN,),
+    repeated={"text_model.embeddings.position_ids": "", "vision_model.embeddings.position_ids": ""},
+    arguments=lambda spec: {
+        "dim": spec.dim,
+        "text": part_arguments(spec.text, CLIP_TEXT),
+        "image": part_arguments(spec.image, CLIP_VISION),
+    },
 )

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bestiary.architectures import make
 from bestiary.errors import BestiaryError
-from bestiary.weights.config import WAIVE, Arguments, Derive, Pin, Row, shown
+from bestiary.weights import config as tables
+from bestiary.weights.config import WAIVE, Arguments, Derive, Part, Pin, Row, shown
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,43 @@ class Dialect:
     def kind(self) -> str:
         """The ``model_type`` of its configs."""
         return self.model_type or self.name
+
+
+def part(argument: str, *dialects: Dialect) -> Part:
+    """Return the row of an inner config that one of several dialects reads, by its ``model_type``, else the first."""
+
+    def named(config: Mapping[str, Any]) -> Dialect:
+        kind = config.get("model_type", dialects[0].kind)
+        found = next((dialect for dialect in dialects if dialect.kind == kind and dialect.says(config)), None)
+        if found is None:
+            known = ", ".join(dict.fromkeys(dialect.kind for dialect in dialects))
+            raise BestiaryError(f"'model_type' is {shown(kind)}, which is no part that we know here; known are {known}")
+        return found
+
+    def read(config: Mapping[str, Any], where: str) -> Arguments:
+        dialect = named(config)
+        sizes = tables.read(dialect.config, dialect.derived, config, where)
+        return {"architecture": dialect.architecture(config), **sizes}
+
+    def write(arguments: Arguments) -> dict[str, Any]:
+        dialect = next(d for d in dialects if arguments["architecture"] in d.architectures)
+        return {"model_type": dialect.kind, **tables.write(dialect.config, dialect.derived, arguments)}
+
+    return Part(argument, read, write, lambda config: tables.carried(named(config).config, config))
+
+
+def part_arguments(spec: Any, *dialects: Dialect) -> Arguments:
+    """Return the arguments that make a model which is a part of another, as the first dialect that can says them."""
+    for dialect in dialects:
+        for architecture in dialect.architectures:
+            try:
+                arguments = dialect.arguments(spec)
+                made: Any = make(architecture, **arguments)
+            except (AttributeError, BestiaryError, IndexError, KeyError, TypeError, ValueError):
+                continue  # the sizes of this family cannot even be read off the spec
+            if made.with_heads(spec.heads) == spec:
+                return {"architecture": architecture, **arguments}
+    raise BestiaryError(f"{dialects[0].name} cannot say this part")
 
 
 def always(text: str) -> Callable[[Any], str]:
