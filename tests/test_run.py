@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import Done, bestiary
 
-from bestiary import api
+from bestiary import api, spec
 from bestiary.architectures import ARCHITECTURES, Architecture
 from bestiary.catalog.find import entry, list_models
 from bestiary.catalog.resolve import function_of
@@ -39,6 +39,8 @@ TEXTS = {
     "tell-replaced": ["a cat"],
     "classify-image": [],
     "transcribe": [],
+    "compare-images": [],
+    "restore-image": [],
 }
 KEYS = {
     "fill-mask": {"text", "mask", "token", "probability"},
@@ -47,6 +49,8 @@ KEYS = {
     "tell-replaced": {"text", "token", "replaced"},
     "classify-image": {"input", "label", "probability"},
     "transcribe": {"input", "start", "end", "text"},
+    "compare-images": {"input", "to", "similarity"},
+    "restore-image": {"input", "hidden", "patches", "squared_error"},
 }
 
 
@@ -58,6 +62,8 @@ JOBS = {
     "seq2seq-lm": "generate",
     "image-classification": "classify-image",
     "speech-recognition": "transcribe",
+    "distilled-classification": "classify-image",
+    "masked-image-modeling": "restore-image",
 }
 """What a twin does by the task of its architecture."""
 
@@ -69,6 +75,8 @@ def architecture(slug: str) -> Architecture:
 def job_of(slug: str) -> str:
     """Return what the twin of an entry does when it is given plain texts."""
     made = architecture(slug)
+    if isinstance(getattr(api.spec(f"{slug}:tiny"), "embed", None), spec.Patches) and made.task == "base":
+        return "compare-images"
     return "tell-replaced" if "replaced-token-detection" in made.others else JOBS[made.task]
 
 

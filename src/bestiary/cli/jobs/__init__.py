@@ -21,14 +21,30 @@ def job_of(model: Any) -> str:
         return heard
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
+    if images.patches(model) is not None:
+        return _on_images(model, heads)
     if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):
-        return "classify-image" if images.patches(model) else "classify"
+        return "classify"
     if any(isinstance(head, spec.ReplacedTokens) for head in heads):
         return "tell-replaced"
     if all(isinstance(head, spec.Pooler) for head in heads) and _encodes_text(model):
         return "embed"
-    has = f"the heads {', '.join(model.heads)}" if heads else "no head"
-    raise BestiaryError(f"run has no job for a model with {has}; name another --task, or call it in Python")
+    raise _idle(model)
+
+
+def _on_images(model: Any, heads: list[Any]) -> str:
+    if any(isinstance(head, spec.Classifier | spec.DistilledClassifier) for head in heads):
+        return "classify-image"
+    if any(isinstance(head, spec.PatchPixels) for head in heads):
+        return "restore-image"
+    if heads and all(isinstance(head, spec.Pooler | spec.FirstVector | spec.PatchMean) for head in heads):
+        return "compare-images"
+    raise _idle(model)
+
+
+def _idle(model: Any) -> BestiaryError:
+    has = f"the heads {', '.join(model.heads)}" if model.heads else "no head"
+    return BestiaryError(f"run has no job for a model with {has}; name another --task, or call it in Python")
 
 
 def _encodes_text(model: Any) -> bool:
