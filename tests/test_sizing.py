@@ -10,6 +10,7 @@ from collections.abc import Callable
 from time import process_time
 from typing import Any
 
+import feature_map_models
 import gguf
 import multimodal_models
 import pytest
@@ -259,6 +260,7 @@ BUILT: dict[str, Model] = {
     "alibi": make("gpt2", **SMALL).at("stack.position", Alibi()),
     "sinusoids": make("bert", **SMALL).at("embed.position", Sinusoidal()),
     "own output with a bias": make("bert", **SMALL).with_heads({"lm": spec.LMHead(tied=False, bias=True)}),
+    **feature_map_models.BUILT,
     **multimodal_models.BUILT,
     **OTHERS,
     **VARIANTS,
@@ -277,7 +279,7 @@ def test_every_part_is_what_is_built(name: str) -> None:
     counted = count(BUILT[name])
     built: Counter[str] = Counter()
     for parameter, tensor in nn.build(BUILT[name], device="meta").named_parameters():
-        folded = re.sub(r"layers\.\d+", "layers[*]", parameter)
+        folded = feature_map_models.folded(parameter)
         modules = [part for part in counted.parts if f"{folded}.".startswith(f"{part}.")]
         built[max(modules, key=len)] += tensor.numel()
     assert dict(built) == dict(counted.parts)
@@ -427,6 +429,8 @@ def test_operations_are_those_that_run(name: str) -> None:
     elif isinstance(model, spec.EncoderDecoder):
         tokens = 9 if name == "bart for sequence-classification" else 5  # reads its source twice
         inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :tokens]}, flops(model, tokens, 9)
+    elif name in feature_map_models.BUILT:
+        inputs, expected = feature_map_models.given(model)
     elif name in multimodal_models.BUILT:
         inputs, expected = multimodal_models.given(model), flops(model)
     elif isinstance(embed := model.at("embed"), spec.Patches):
@@ -440,6 +444,8 @@ def test_operations_are_those_that_run(name: str) -> None:
         FlopCounterMode(display=False, custom_mapping=GROUPS) as counter,
     ):
         module(**inputs)
+        if isinstance(model, spec.LatentDiffusion):
+            module.decode(inputs["sample"])  # type: ignore[operator]
     assert expected.sequence == counter.get_total_flops()
     assert expected.forward == expected.sequence / expected.tokens
     assert expected.training == 3 * expected.forward

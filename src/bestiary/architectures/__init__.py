@@ -15,6 +15,7 @@ from bestiary.architectures import (
     clip,
     ctrl,
     deberta,
+    diffusion,
     electra,
     ernie,
     ernie_thu,
@@ -208,6 +209,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "esm2": Architecture(esm.esm2, "masked-lm", _ESM),
     "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
     "whisper": Architecture(whisper.whisper, "speech-recognition", _SEQ2SEQ),
+    "cross_unet": Architecture(diffusion.cross_unet, "denoising", {}),
+    "pixel_unet": Architecture(diffusion.pixel_unet, "denoising", {}),
+    "autoencoder_kl": Architecture(diffusion.autoencoder, "autoencoding", {}),
     "vit": Architecture(vit.vit, "image-classification", {"base": vit.pooled_image}),
     "deit": Architecture(
         vit.deit, "distilled-classification", {"base": vit.pooled_image, "image-classification": vit.classify_first}

@@ -6,14 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from bestiary import spec
+from bestiary.errors import BestiaryError
+from bestiary.nn.autoencoders import Autoencoder
 from bestiary.nn.base import Model
 from bestiary.nn.convolutional import ConvNet
 from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.multimodal import DualEncoder
 from bestiary.nn.patches import PATCHES
+from bestiary.nn.pipelines import LatentDiffusion
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
+from bestiary.nn.unet import UNet
 
 EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Tokens: TokenTransformer,
@@ -29,6 +33,8 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
 
 def model(node: spec.Model) -> Model:
     """Build the module of a whole spec."""
+    if type(node) not in WHOLE:
+        raise BestiaryError(f"{type(node).__name__} is a part of a model; build the whole")
     return WHOLE[type(node)](node)
 
 
@@ -47,4 +53,7 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.EncoderDecoder: _two_towers,
     spec.ConvNet: ConvNet,
     spec.DualEncoder: lambda node: DualEncoder(node, model),
+    spec.UNet: UNet,
+    spec.Autoencoder: Autoencoder,
+    spec.LatentDiffusion: lambda node: LatentDiffusion(node, model),
 }

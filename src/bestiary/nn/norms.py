@@ -70,8 +70,22 @@ class RoundedLayerNorm(nn.LayerNorm):
         return self.weight * h.to(x.dtype) + self.bias
 
 
+class TokenGroupNorm(nn.GroupNorm):
+    """Group norm of tokens, whose channels stand last."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+def group_norm(node: spec.GroupNorm, dim: int) -> nn.GroupNorm:
+    """Build the norm of a map of ``dim`` channels."""
+    return nn.GroupNorm(node.groups, dim, eps=node.eps)
+
+
 def norm(node: spec.Norm, dim: int) -> nn.Module:
     """Build the module of a norm for vectors of width ``dim``."""
+    if isinstance(node, spec.GroupNorm):
+        return TokenGroupNorm(node.groups, dim, eps=node.eps)
     if isinstance(node, spec.LayerNorm):
         return nn.LayerNorm(dim, eps=node.eps, bias=node.bias)
     if isinstance(node, spec.RoundedLayerNorm):

@@ -56,6 +56,10 @@ class Output:
     """``[B, patches]``: ones for the patches that were not read."""
     ids_restore: Tensor | None = None
     """``[B, patches]``: where each patch stands among the shuffled."""
+    sample: Tensor | None = None
+    """``[B, out, H, W]``: what a U-Net predicts of a noisy map, or a decoder makes of a latent one."""
+    latents: Tensor | None = None
+    """``[B, dim, H, W]``: the map that an autoencoder makes of an image."""
 
     @property
     def prediction_logits(self) -> Tensor | None:

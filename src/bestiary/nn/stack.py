@@ -14,6 +14,7 @@ from bestiary.nn.attention import CrossAttention
 from bestiary.nn.bounded import BoundedAttention
 from bestiary.nn.context import Context
 from bestiary.nn.convolution import Blank, InputConvolution
+from bestiary.nn.cross_width import CrossWidthAttention, JoinedAttention
 from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
 from bestiary.nn.fusion import Fusion
@@ -60,6 +61,8 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.QKNormAttention: QKNormAttention,
     spec.BoundedAttention: BoundedAttention,
     spec.CrossAttention: CrossAttention,
+    spec.CrossWidthAttention: CrossWidthAttention,
+    spec.JoinedAttention: JoinedAttention,
     spec.RelativeAttention: RelativeAttention,
     spec.TiedRelativeAttention: TiedRelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,

@@ -12,7 +12,20 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any, cast
 
-from bestiary.spec import Layer, Named, Node, Normed, Parallel, Repeat, Residual, Stack, branch_names, own_layers
+from bestiary.spec import (
+    Cell,
+    Layer,
+    Level,
+    Named,
+    Node,
+    Normed,
+    Parallel,
+    Repeat,
+    Residual,
+    Stack,
+    branch_names,
+    own_layers,
+)
 
 
 @dataclass(frozen=True)
@@ -74,8 +87,22 @@ def blend(old: Any, new: Any, take: Take, where: Where = ROOT, owner: type[Node]
         return _RULES.get(type(old), _fields)(old, new, take, where)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return _named(cast(Mapping[str, Any], old), cast(Mapping[str, Any], new), take, where)
+    if _level_by_level(old, new):
+        pairs = enumerate(zip(cast("tuple[Any, ...]", old), cast("tuple[Any, ...]", new), strict=True))
+        return tuple(
+            blend(before, after, take, dataclasses.replace(where, path=f"{where.path}[{index}]"), owner)
+            for index, (before, after) in pairs
+        )
     there = take(Site(where.path or "model", old, new, owner, where.layers, where.depth))
     return cast(Any, new if there else old)
+
+
+def _level_by_level(old: Any, new: Any) -> bool:
+    """Tell whether two values are levels, or cells of a level, as many on either side."""
+    if not isinstance(old, tuple) or not isinstance(new, tuple):
+        return False
+    parts = (*cast("tuple[Any, ...]", old), *cast("tuple[Any, ...]", new))
+    return len(parts) == 2 * len(cast("tuple[Any, ...]", old)) and all(isinstance(part, Level | Cell) for part in parts)
 
 
 def _fields(old: Any, new: Any, take: Take, where: Where) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import images, multimodal, speech
+from bestiary.sizing import feature_maps, images, multimodal, speech
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
@@ -24,6 +24,7 @@ from bestiary.spec import (
     AdaptiveLMHead,
     AdaptiveTokens,
     Attention,
+    Autoencoder,
     Blank,
     BlankedTokens,
     BoundedAttention,
@@ -31,6 +32,7 @@ from bestiary.spec import (
     Classifier,
     Contacts,
     CrossAttention,
+    CrossWidthAttention,
     DisentangledAttention,
     DistanceTable,
     DroppedTokens,
@@ -40,6 +42,7 @@ from bestiary.spec import (
     FirstGlobal,
     Fusion,
     InputConvolution,
+    LatentDiffusion,
     LMHead,
     Model,
     Named,
@@ -65,6 +68,7 @@ from bestiary.spec import (
     Tokens,
     Transformer,
     TwoStreamAttention,
+    UNet,
     Window,
     WindowedAttention,
     ZeroMemory,
@@ -152,10 +156,24 @@ def heads(spec: Transformer | EncoderDecoder, tokens: int) -> Costs:
     yield from ((f"heads.{name}", cost(head, run)) for name, head in spec.heads.items())
 
 
+def _latent_diffusion(spec: LatentDiffusion, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """Reading the text, one step of the U-Net, and decoding; each further step is one more of the U-Net."""
+    tokens = context_length(spec.text)
+    parts: dict[str, Costs] = {
+        "text": [*tower("", spec.text.embed, spec.text.stack, Pass(spec.text, tokens)), *heads(spec.text, tokens)],
+        "unet": feature_maps.unet_pass(spec.unet, None, tokens)[1],
+        "autoencoder": feature_maps.decoding(spec.autoencoder),
+    }
+    return 1, [(f"{name}.{path}", number) for name, costs in parts.items() for path, number in costs]
+
+
 WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Costs]]] = {
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
     **multimodal.WHOLE,
+    UNet: feature_maps.unet_pass,
+    Autoencoder: feature_maps.autoencoder_pass,
+    LatentDiffusion: _latent_diffusion,
 }
 """For each kind of whole model: how many tokens a pass reads, and what its modules cost."""
 
@@ -281,4 +299,6 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     ReplacedTokens: each,
     SpansAfterQuestion: each,
     **multimodal.FLOPS,
+    CrossWidthAttention: _cross_attention,
+    **feature_maps.FLOPS,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import images, speech_maps
+from bestiary.sizing import images, map_attention, speech_maps
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
@@ -203,4 +203,5 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Spans: lambda node, model: {**_transform(node, model), "output": Linear(model.dim, 2)},
     SpansAfterQuestion: _spans_after_question,
     **MULTIMODAL,
+    **map_attention.MAPS,
 }

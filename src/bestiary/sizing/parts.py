@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import images, speech
+from bestiary.sizing import feature_maps, images, speech
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.linear import maps
@@ -347,4 +347,5 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     SpansAfterQuestion: _spans_after_question,
     ReplacedTokens: each_map,
     **MULTIMODAL,
+    **feature_maps.PARTS,
 }

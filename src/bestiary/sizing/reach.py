@@ -87,6 +87,8 @@ def context_length(spec: Model, context: int | None = None) -> int:
     """
     spec = text_side(spec)
     embed = _reader(spec)
+    if embed is None:
+        return _one_input(context)
     most = positions(embed)
     if context is None:
         trained = (node.position.length for _, node in walk_once(spec) if _has_length(node))
@@ -118,11 +120,17 @@ def source_length(spec: EncoderDecoder, source: int | None, tokens: int) -> int:
     return checked_tokens("source", source, embed)
 
 
-def _reader(spec: Model) -> Embedding:
+def _one_input(context: int | None) -> int:
+    """Return the length of what is no sequence: a model of feature maps reads one input at a time."""
+    if context not in (None, 1):
+        raise BestiaryError(f"context is {context}, but this model reads no sequence of tokens; leave it out")
+    return 1
+
+
+def _reader(spec: Model) -> Embedding | None:
     if isinstance(spec, EncoderDecoder):
         return spec.decoder.embed
-    assert isinstance(spec, Transformer)
-    return spec.embed
+    return spec.embed if isinstance(spec, Transformer) else None
 
 
 def _has_length(node: Any) -> bool:

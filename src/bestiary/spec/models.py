@@ -79,6 +79,16 @@ def text_side(model: Model) -> Model:
     return model
 
 
+def heads_of(model: Model) -> Mapping[str, Head]:
+    """Return the heads of a model by name; a model that is no tower, and so answers in one way only, has none."""
+    return getattr(model, "heads", Named())
+
+
+def with_heads_of(made: Model, model: Model) -> Model:
+    """Return a model with the heads of another one of its kind."""
+    return made.with_heads(heads_of(model)) if hasattr(made, "heads") else made
+
+
 def vocabulary(model: Model) -> Tokens | NarrowTokens | None:
     """Return the node that owns the token table of a model, or ``None`` when it reads no tokens."""
     embed: Embedding | None = None

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.check import check
-from bestiary.spec.convolutional import ConvNet
 from bestiary.spec.edit import swap, walk_once
 from bestiary.spec.embeddings import AdaptiveTokens, NarrowTokens, Patches, Tokens
 from bestiary.spec.experts import Experts, TopK
@@ -17,7 +16,7 @@ from bestiary.spec.fusion import Fusion
 from bestiary.spec.heads import AdaptiveLMHead
 from bestiary.spec.images import GridBias, PatchDecoder
 from bestiary.spec.masks import BlockSparse, Window
-from bestiary.spec.models import Model, vocab_size
+from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocab_size
 from bestiary.spec.norms import LayerNorm
 from bestiary.spec.ops import GLU, MLP, Attention, CrossAttention, DisentangledAttention, WindowedAttention
 from bestiary.spec.positions import (
@@ -67,7 +66,7 @@ def resize(
     ``dim`` (and ``heads``). Raises ``BestiaryError`` with the path when the sizes do not go together.
     """
     parts = [f.name for f in dataclasses.fields(spec) if isinstance(getattr(spec, f.name), Model)]
-    if parts or isinstance(spec, ConvNet):
+    if not isinstance(spec, Transformer | EncoderDecoder):
         what = f"is made of models ({', '.join(parts)})" if parts else "is convolutional"
         raise BestiaryError(f"{type(spec).__name__} {what} with sizes of their own: make it anew at other ones")
     lengths = (node.length for _, node in walk_once(spec) if isinstance(node, Learned | LearnedAfterPadding))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, TypeGuard, cast
 
+from bestiary.spec import map_rules
 from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
 from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
@@ -18,6 +19,7 @@ from bestiary.spec.embeddings import (
     Tokens,
 )
 from bestiary.spec.experts import Experts
+from bestiary.spec.feature_maps import CrossWidthAttention, JoinedAttention
 from bestiary.spec.fields import misfit
 from bestiary.spec.fusion import Fusion, SideAttention, fusions, side_width
 from bestiary.spec.heads import AdaptiveLMHead, Classifier, EntityScores, LMHead, Pooler, SentencePair
@@ -153,6 +155,12 @@ def _projected_otherwise(node: QKNormAttention | BoundedAttention, spec: Model) 
     yield from _attention(node, spec)
     if any(isinstance(mask, BlockSparse) for mask in node.mask):
         yield "attention in blocks neither normalizes nor bounds what it projects"
+
+
+def _joined_attention(node: JoinedAttention, spec: Model) -> Iterator[str]:
+    yield from _attention(node, spec)
+    if node.mask or node.position is not None:
+        yield "attention that joins another sequence has no order of keys that masks or positions could speak of"
 
 
 def _t5_bias(node: T5Bias, spec: Model) -> Iterator[str]:
@@ -371,6 +379,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     QKNormAttention: _projected_otherwise,
     BoundedAttention: _projected_otherwise,
     CrossAttention: _attention,
+    CrossWidthAttention: _attention,
+    JoinedAttention: _joined_attention,
     RelativeAttention: _relative,
     TiedRelativeAttention: _relative,
     TwoStreamAttention: _relative,
@@ -409,6 +419,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Contacts: _contacts,
     **MULTIMODAL,
     **CONVOLUTIONAL,
+    **map_rules.RULES,
 }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
+from bestiary.spec.feature_maps import Cell
 from bestiary.spec.fold import Fold, fold
 from bestiary.spec.models import EncoderDecoder, Model, Tower, Transformer
 from bestiary.spec.node import Node
@@ -31,30 +32,54 @@ def tree(spec: Node) -> str:
         body = [*_entry("embed", brief(spec.embed)), *_stack("stack", spec.stack), *_heads(spec.heads)]
     elif isinstance(spec, EncoderDecoder):
         body = [*_tower("encoder", spec.encoder), *_tower("decoder", spec.decoder), *_heads(spec.heads)]
-    elif isinstance(spec, Model):
-        body = list(_whole(spec))
+    elif isinstance(spec, Model | Stack):
+        return "\n".join(_node(spec))
     else:
         return brief(spec)
     return "\n".join([f"{type(spec).__name__}(dim={spec.dim})", *(f"  {line}" for line in body)])
 
 
-def _whole(spec: Model) -> Iterator[str]:
-    """Yield the lines of a model of another make: its parts, those that are models as trees of their own."""
-    for field in dataclasses.fields(spec):
-        part = getattr(spec, field.name)
-        if isinstance(part, Model):
-            first, *rest = tree(part).split("\n")
-            yield from (*_entry(field.name, first), *(f"  {line}" for line in rest))
-        elif field.name == "heads":
-            yield from _heads(part)
-        elif field.name != "dim" and part is not None:
-            yield from _entry(field.name, brief(part))
+def _node(node: Node) -> list[str]:
+    """Draw a node of any kind: its plain fields in its own line, those that hold parts below."""
+    if isinstance(node, Transformer | EncoderDecoder):
+        return tree(node).splitlines()
+    if isinstance(node, Stack):
+        return [line.removeprefix("  ") for line in _stack("stack", node)[1:]]
+    if not _is_long(node):
+        return [brief(node)]
+    parts = {field.name: value for field in dataclasses.fields(node) if _is_long(value := getattr(node, field.name))}
+    lines = [f"{type(node).__name__}({', '.join(_arguments(node, tuple(parts)))})"]
+    for name, value in parts.items():
+        inner = _several(fold(cast("tuple[Any, ...]", value))) if isinstance(value, tuple) else _node(value)
+        lines += [f"  {name}", *(f"    {line}" for line in inner)]
+    return lines
 
 
-def _arguments(node: Node) -> list[str]:
+def _is_long(value: Any) -> bool:
+    """Tell whether a value is written over several lines: it holds a model or a stack, or is one, or some cells."""
+    if isinstance(value, tuple):
+        return any(isinstance(part, Cell) or _is_long(part) for part in cast("tuple[Any, ...]", value))
+    if not isinstance(value, Node):
+        return False
+    within = (getattr(value, field.name) for field in dataclasses.fields(value))
+    return isinstance(value, Model | Stack) or any(_is_long(part) for part in within)
+
+
+def _several(runs: Fold) -> list[str]:
+    lines: list[str] = []
+    for times, unit in runs:
+        inner = _several(cast(Fold, unit)) if isinstance(unit, list) else _node(unit)
+        lines += [f"{times} x [", *(f"  {line}" for line in inner), "]"] if times > 1 else inner
+    return lines
+
+
+def _arguments(node: Node, but: tuple[str, ...] = ()) -> list[str]:
+    """Return the arguments of a node as Python, those at their default and those named in ``but`` left out."""
     shown: list[str] = []
-    positional = True
+    positional = not but
     for field in dataclasses.fields(node):
+        if field.name in but:
+            continue
         value = getattr(node, field.name)
         default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
         if value == default:

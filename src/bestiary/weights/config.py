@@ -184,6 +184,15 @@ def optional_size(config: Mapping[str, Any], key: str) -> int | None:
     return value
 
 
+def sizes(config: Mapping[str, Any], key: str, count: int | None = None) -> tuple[int, ...]:
+    """Return the positive whole numbers at a key: a list, or one number for each of ``count``."""
+    value = config.get(key)
+    many: list[Any] = [value] * count if count and type(value) is int else value if isinstance(value, list) else []
+    if not many or len(many) != (count or len(many)) or any(type(each) is not int or each < 1 for each in many):
+        raise BestiaryError(f"'{key}' is {shown(value)}; give a list of {count or 'some'} positive whole numbers")
+    return tuple(many)
+
+
 def either_size(config: Mapping[str, Any], names: tuple[str, ...]) -> int:
     """Return the positive whole number that stands at one of several names of one thing, or at several alike."""
     found = {name: size for name in names if (size := optional_size(config, name)) is not None}

@@ -31,8 +31,11 @@ OPENERS: dict[str, Callable[[Path], TensorFiles]] = {
 WANTED = (
     "model.safetensors",
     "model.safetensors.index.json",
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "diffusion_pytorch_model.bin",
 )
 
 
@@ -49,7 +52,8 @@ class CheckpointFolder:
 def open_folder(path: str | os.PathLike[str]) -> CheckpointFolder:
     """Open the checkpoint in a folder, or the one weights file that ``path`` names, and the config.json beside it.
 
-    Looks for ``model.safetensors``, its index of shards, ``pytorch_model.bin``, its index, then one ``*.gguf``.
+    Looks for ``model.safetensors``, its index of shards, ``pytorch_model.bin``, its index, the same as diffusers names
+    them, then one ``*.gguf``.
     Raises BestiaryError where nothing can be loaded, a shard is missing or is not what the index says, or a file is a
     link that leaves the folder (links into the blobs of the same model in the hub's cache are followed).
     """

@@ -21,6 +21,7 @@ from bestiary.spec import (
     Pooler,
     Stack,
     check,
+    heads_of,
     model_at,
     own_layers,
     walk,
@@ -155,7 +156,8 @@ def _config_path(path: Path) -> Path:
 def _without_absent_pooler(tensors: TensorFiles, meaning: Meaning) -> Meaning:
     """A bare encoder may be published without the pooler that its class would add."""
     spec: Any = meaning.spec
-    if tuple(spec.heads) != ("pool",) or not isinstance(spec.heads["pool"], Pooler):
+    heads = heads_of(spec)
+    if tuple(heads) != ("pool",) or not isinstance(heads["pool"], Pooler):
         return meaning
     pooler = ("heads.pool.dense.weight", "heads.pool.dense.bias")
     names = [name for transfer in transfers(meaning.dialect.keys(spec), pooler) for name in transfer.theirs]
@@ -235,10 +237,9 @@ def _check_repeated(tensors: TensorFiles, model: Model, meaning: Meaning, where:
 def _is_mapped(name: str, meaning: Meaning, own: Any) -> bool:
     """Tell whether a tensor is read for what it is, or is the scoring matrix of a file whose scores are not wanted."""
     table = meaning.dialect.keys(meaning.spec)
-    spec: Any = meaning.spec
     if any(name in spellings(theirs) for transfer in transfers(table, own) for theirs in transfer.theirs):
         return True
-    scores = any(isinstance(head, LMHead | AdaptiveLMHead) for head in spec.heads.values())
+    scores = any(isinstance(head, LMHead | AdaptiveLMHead) for head in heads_of(meaning.spec).values())
     return not scores and any(pattern.fullmatch(name) for pattern in head_patterns(table))
 
 

@@ -80,6 +80,14 @@ def _apart(tensors: Tensors, node: Any, parts: int) -> Tensors:
     return [row[None, None] for row in rows]
 
 
+def _of_pixels(tensor: Tensor, node: Any) -> Tensor:
+    return tensor[..., 0, 0] if tensor.shape[2:] == (1, 1) else tensor
+
+
+def _as_convolution(tensor: Tensor, node: Any) -> Tensor:
+    return tensor[..., None, None]
+
+
 def _row(tensor: Tensor, node: Any) -> Tensor:
     return tensor[0] if tensor.dim() == 2 and len(tensor) == 1 else tensor
 
@@ -156,6 +164,7 @@ OPS: dict[str, Op] = {
     "vector": Op(_each(lambda tensor, node: tensor.flatten()), _each(lambda tensor, node: tensor[None, None])),
     "rows": Op(_rows, _apart),
     "table": Op(_each(_as_row), _each(_row)),
+    "pixel": Op(_each(_of_pixels), _each(_as_convolution)),
     "row": Op(_each(_row), _each(_as_row)),
     "heads": Op(_each(_heads_flat), _each(_heads_apart)),
     "rotary_q": Op(
@@ -169,7 +178,7 @@ OPS: dict[str, Op] = {
 }
 """``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys
 and values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one
-on another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix; ``row``
-takes a table's only row, ``table`` makes one of a row, ``rows`` lays several such under one another, ``vector`` is
-one by itself; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn
-pairs of neighboring coordinates into pairs of halves, in the part of each head that is turned."""
+on another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix, ``pixel`` one
+over single pixels; ``row`` takes a table's only row, ``table`` makes one of a row, ``rows`` lays several such under one
+another, ``vector`` is one by itself; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and
+``rotary_k`` turn pairs of neighboring coordinates into pairs of halves, in the part of each head that is turned."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants
-from bestiary.spec import Classifier
+from bestiary.spec import Classifier, heads_of
 from bestiary.weights.config import merged
 from bestiary.weights.keys import spellings, transfers
 from bestiary.weights.load import foreign
@@ -26,7 +26,7 @@ from bestiary.weights.translate import spell
 def save_weights(
     model: Model, folder: str | Path, carried: Mapping[str, Any] | None = None, dialect: str | None = None
 ) -> Path:
-    """Write ``config.json`` and ``model.safetensors`` into a folder, made if it is not there; return its path.
+    """Write ``config.json`` and the weights into a folder, made if it is not there; return its path.
 
     ``dialect`` is the family whose format to prefer, where several can say the model. ``carried`` are config keys that
     say nothing of the architecture (label names, special tokens), written back as they came. Files are written aside
@@ -35,19 +35,20 @@ def save_weights(
     """
     from safetensors.torch import save_file
 
-    _, _, config = spell(model.spec, dialect)
+    family, _, config = spell(model.spec, dialect)
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise BestiaryError(f"{folder} is a file; give a folder to save into")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
-    config = {**merged(carried or {}, config), "dtype": dtype} | _label_names(model, carried or {})
+    config = merged(carried or {}, config) | _label_names(model, carried or {})
     config.pop("torch_dtype", None)
+    if family.layout.says_dtype:
+        config["dtype"] = str(next(model.parameters()).dtype).removeprefix("torch.")
     tensors = published(model, dialect)
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"
     with writing(folder):
-        _write_aside(folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+        _write_aside(folder / family.layout.weights, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
         _write_aside(folder / "config.json", lambda path: Path(path).write_text(text))
     return folder
 
@@ -86,7 +87,7 @@ def _is_fresh(model: Model, name: str) -> bool:
 
 def _label_names(model: Model, carried: Mapping[str, Any]) -> dict[str, Any]:
     """Name a classifier's labels where nobody did: their number is read off these names."""
-    heads: Any = model.spec.heads
+    heads = heads_of(model.spec)
     count = next((head.labels for head in heads.values() if isinstance(head, Classifier)), None)
     if count is None or len(carried.get("id2label") or {}) == count:
         return {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from bestiary.architectures import make, with_task
 from bestiary.errors import BestiaryError, nearest
-from bestiary.spec import Classifier, Model, check
+from bestiary.spec import Classifier, Model, check, heads_of, with_heads_of
 from bestiary.untrusted import quoted
 from bestiary.weights import config as tables
 from bestiary.weights.dialects import DIALECTS, Dialect
@@ -59,10 +59,10 @@ def spell(spec: Model, prefer: str | None = None) -> tuple[Dialect, str, dict[st
     for dialect in sorted(DIALECTS.values(), key=lambda dialect: dialect.name != prefer):
         for architecture, made, arguments in _readings(dialect, spec):
             class_name = _class_name(dialect, architecture, made, spec)
-            if made.with_heads(spec.heads) == spec and class_name:  # type: ignore[attr-defined]
+            if with_heads_of(made, spec) == spec and class_name:
                 said = tables.write(dialect.config, dialect.derived, arguments | {"architecture": architecture})
                 said |= {key: spec.at(path) for key, path in dialect.told.items() if _names(spec, path)}
-                config = {"model_type": dialect.kind, "architectures": [class_name], **said}
+                config = {**dialect.layout.sign(dialect.kind, class_name), **said}
                 if _reads_back(dialect, config):
                     return dialect, class_name, config
             misses.append((dialect, made))
@@ -93,14 +93,14 @@ def _reads_back(dialect: Dialect, config: Mapping[str, Any]) -> bool:
 def _miss(dialect: Dialect, made: Any, spec: Any) -> str:
     from bestiary.sizing import diff
 
-    changes = diff(made.with_heads({}), spec.with_heads({})).changes
+    changes = diff(made, with_heads_of(spec, made)).changes
     if changes:
         return f"{dialect.name} cannot say that {changes[0].path} is {changes[0].new}"
-    return f"{dialect.name} has no class with the heads {', '.join(spec.heads)}"
+    return f"{dialect.name} has no class with the heads {', '.join(heads_of(spec))}"
 
 
 def _family(config: Mapping[str, Any], where: str) -> Dialect:
-    kind = config.get("model_type")
+    kind = config.get("model_type", config.get("_class_name"))
     if kind is None:
         named = next(iter(_class_names(config)), None)
         found = next((d for d in DIALECTS.values() if named in d.tasks and d.says(config)), None)
@@ -120,7 +120,7 @@ def _public() -> list[str]:
 
 
 def _class_names(config: Mapping[str, Any]) -> list[str]:
-    names = config.get("architectures") or []
+    names = config.get("architectures") or [config.get("_class_name")]
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
@@ -169,13 +169,14 @@ def _names(spec: Model, path: str) -> bool:
 
 
 def _class_name(dialect: Dialect, architecture: str, made: Model, spec: Any) -> str | None:
-    labels = next((head.labels for head in spec.heads.values() if isinstance(head, Classifier)), 2)
+    heads = heads_of(spec)
+    labels = next((head.labels for head in heads.values() if isinstance(head, Classifier)), 2)
     for class_name, task in dialect.tasks.items():
         try:
-            heads = with_task(made, architecture, task, labels).heads  # type: ignore[attr-defined]
+            tasked = with_task(made, architecture, task, labels)
         except BestiaryError:
             continue
-        heads = _alike(dialect, made.with_heads(heads), spec).heads  # type: ignore[attr-defined]
-        if heads == spec.heads or (task == "base" and not spec.heads):
+        its = heads_of(_alike(dialect, tasked, spec))
+        if its == heads or (task == "base" and not heads):
             return class_name
     return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from bestiary.spec.experts import Experts, Top1, Top2
+from bestiary.spec.feature_maps import CrossWidthAttention, GroupNorm, JoinedAttention
 from bestiary.spec.fusion import Fusion
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.norms import (
@@ -174,6 +175,16 @@ def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Work:
     return f"a @ Wo{bias['o']}"
 
 
+def _joined(op: JoinedAttention, x: str, dim: int) -> Work:
+    head_dim = op.head_dim or dim // op.heads
+    bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
+    yield f"q = {x} @ Wq{bias['q']}", f"{op.heads} heads of {head_dim}"
+    yield f"k = concat(memory @ Uk{bias['k'].replace('b', 'c')}, {x} @ Wk{bias['k']})", f"memory is {op.width} wide"
+    yield f"v = concat(memory @ Uv{bias['v'].replace('b', 'c')}, {x} @ Wv{bias['v']})", ""
+    yield f"a = softmax(q @ k.T * {head_dim**-0.5 if op.scale is None else op.scale:.4g}) @ v", ""
+    return f"a @ Wo{bias['o']}"
+
+
 def _recurrent(op: RelativeAttention | TwoStreamAttention, x: str, dim: int) -> Work:
     head_dim = op.head_dim or dim // op.heads
     if op.memory is not None:
@@ -227,6 +238,8 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     QKNormAttention: _attention,
     BoundedAttention: _attention,
     CrossAttention: _attention,
+    CrossWidthAttention: _attention,
+    JoinedAttention: _joined,
     RelativeAttention: _recurrent,
     TiedRelativeAttention: _recurrent,
     TwoStreamAttention: _recurrent,
@@ -261,4 +274,6 @@ def norm_word(norm: Norm) -> str:
     """Return the name of a norm as a function."""
     if isinstance(norm, ShiftedRMSNorm):
         return "shifted_norm"
+    if isinstance(norm, GroupNorm):
+        return "group_norm"
     return "rms_norm" if isinstance(norm, RMSNorm | RescaleNorm | ZeroCenteredNorm) else "layer_norm"

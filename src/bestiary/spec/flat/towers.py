@@ -18,6 +18,7 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
+from bestiary.spec.flat import feature_maps
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
@@ -86,9 +87,20 @@ def _given(embed: Embedding) -> str:
     )
 
 
+def _stack_lines(stack: Stack, dim: int) -> Iterator[Line]:
+    yield from _layers(stack.layers, dim)
+    if stack.norm is not None:
+        yield f"x = {norm_word(stack.norm)}(x)", ""
+
+
+def _text_lines(spec: Transformer) -> Iterator[Line]:
+    yield from tower_lines(spec.embed, spec.stack, spec, "input_ids", "S")
+
+
 _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
+    **feature_maps.sheets(_stack_lines, _text_lines),
     **MULTIMODAL,
 }
 

@@ -13,6 +13,20 @@ from bestiary.weights.config import WAIVE, Arguments, Derive, Part, Pin, Row, sh
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a library lays out a model's folder: the file of its weights, and what its config says of the class."""
+
+    weights: str
+    sign: Callable[[str, str], dict[str, Any]]
+    """Of the model type and the class."""
+    says_dtype: bool = True
+
+
+TRANSFORMERS = Layout("model.safetensors", lambda kind, name: {"model_type": kind, "architectures": [name]})
+DIFFUSERS = Layout("diffusion_pytorch_model.safetensors", lambda kind, name: {"_class_name": name}, False)
+
+
+@dataclass(frozen=True)
 class Dialect:
     """A family of checkpoints; ``architecture`` may depend on the config."""
 
@@ -40,6 +54,8 @@ class Dialect:
     """The ``model_type`` of its configs, where that is not its name: a family may be spelled in two ways."""
     says: Callable[[Mapping[str, Any]], bool] = field(default=lambda config: True)
     """Whether a config of its model type is spelled in this way."""
+
+    layout: Layout = TRANSFORMERS
 
     labels: int = 2
     """How many labels a classifier has whose config does not say."""

@@ -1,0 +1,247 @@
+"""Sizes of models of feature maps: what each convolution and each stack over pixels holds, and what a pass costs.
+
+The width that enters a block, and the height and width of its map, follow from what stands before it; so a model is
+walked once, and its pieces give both counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from bestiary.sizing.cost import Pass, cost
+from bestiary.sizing.inside import Parts, Rule, linear_parts, model_inside, own, parts_of
+from bestiary.sizing.layers import runs
+from bestiary.sizing.linear import Linear, maps
+from bestiary.spec import (
+    Autoencoder,
+    Cell,
+    ClassCondition,
+    ConvDown,
+    ConvTower,
+    ConvUp,
+    CornerConvDown,
+    CrossWidthAttention,
+    GroupNorm,
+    JoinedAttention,
+    LatentDiffusion,
+    Level,
+    Model,
+    NearestUp,
+    Node,
+    PixelStack,
+    PixelTransformer,
+    Resample,
+    ResBlock,
+    UNet,
+)
+from bestiary.spec.map_rules import beside
+
+_USUAL_READ = 77
+"""Vectors that attention reads where nothing says how many: what CLIP makes of a text."""
+
+
+class Piece(NamedTuple):
+    """A module of a model of maps: its parameters, and the operations of a pass."""
+
+    path: str
+    parameters: int
+    operations: int
+
+
+class _Map(NamedTuple):
+    """A map on its way: its channels and its side."""
+
+    width: int
+    side: int
+
+
+def _conv(inputs: int, outputs: int, kernel: int, side: int, bias: bool = True) -> tuple[int, int]:
+    """Return the parameters and the operations of a convolution that gives a map with such a side."""
+    linear = Linear(inputs * kernel**2, outputs, bias)
+    return linear.parameters, 2 * linear.weights * side**2
+
+
+def _both(*sizes: tuple[int, int]) -> tuple[int, int]:
+    return sum([first for first, _ in sizes]), sum([second for _, second in sizes])
+
+
+def _resampled(node: Resample, side: int) -> int:
+    if isinstance(node, ConvUp | NearestUp):
+        return 2 * side
+    return (side + 1) // 2 if isinstance(node, ConvDown) else side // 2
+
+
+def _res(node: ResBlock, entering: int, dim: int, time: int, side: int) -> tuple[int, int]:
+    """Size a residual block that gives a map with such a side."""
+    told = 0 if node.time is None else dim * _TOLD[type(node.time).__name__]
+    return _both(
+        (2 * entering + 2 * dim, 0),
+        _conv(entering, dim, 3, side),
+        _conv(time, told, 1, 1) if told else (0, 0),
+        _conv(dim, dim, 3, side),
+        _conv(entering, dim, 1, side) if entering != dim else (0, 0),
+    )
+
+
+_TOLD = {"Shift": 1, "ScaleShift": 2}
+"""How many numbers of each channel the time step gives."""
+
+
+def _attend(node: PixelStack | PixelTransformer, level: Level, side: int, read: int) -> tuple[int, int]:
+    dim = level.dim
+    run = Pass(level, side**2, read)
+    ops = sum(times * sum(cost(branch.op, run) for branch in layer) for layer, times in runs(node.stack).items())
+    held = sum([number for _, number in parts_of(node.stack, dim, level)])
+    if isinstance(node, PixelStack):
+        return held, ops
+    linear = Linear(dim, dim)
+    return held + 2 * linear.parameters + 2 * dim, ops + 4 * linear.weights * side**2
+
+
+def _cell(
+    cell: Cell, entering: int, level: Level, time: int, side: int, read: int
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    yield "res", _res(cell.res, entering, level.dim, time, side)
+    if isinstance(cell.attend, PixelStack | PixelTransformer):
+        yield "attend", _attend(cell.attend, level, side, read)
+
+
+def _level(
+    path: str,
+    level: Level,
+    at: _Map,
+    time: int = 0,
+    read: int = 0,
+    extra: tuple[int, ...] = (),
+    leaving: int | None = None,
+) -> Iterator[Piece]:
+    """Yield the pieces of a level, its cells summed; ``leaving`` is the side that its map is made to leave with."""
+    sums: dict[str, tuple[int, int]] = {}
+    for index, cell in enumerate(level.cells):
+        entering = (level.dim if index else at.width) + (extra[index] if extra else 0)
+        for name, size in _cell(cell, entering, level, time, at.side, read):
+            sums[name] = _both(sums.get(name, (0, 0)), size)
+    yield from (Piece(f"{path}.cells[*].{name}", *size) for name, size in sums.items())
+    if level.resample is not None:
+        side = _leaves(level, at).side if leaving is None else leaving
+        yield Piece(f"{path}.resample", *_resample(level.resample, level.dim, time, side))
+
+
+def _leaves(level: Level, at: _Map) -> _Map:
+    node = level.resample
+    how = node.resample if isinstance(node, ResBlock) else node
+    return _Map(level.dim, at.side if how is None else _resampled(how, at.side))
+
+
+def _resample(node: Resample | ResBlock, dim: int, time: int, side: int) -> tuple[int, int]:
+    """Size what changes the resolution, to a side."""
+    if isinstance(node, ResBlock):
+        return _res(node, dim, dim, time, side)
+    return _conv(dim, dim, 3, side) if isinstance(node, ConvDown | CornerConvDown | ConvUp) else (0, 0)
+
+
+def unet_pieces(node: UNet, read: int = 0) -> Iterator[Piece]:
+    """Yield the pieces of a U-Net, whose attention reads so many vectors."""
+    time = node.time.hidden
+    yield Piece("enter", *_conv(node.channels, node.dim, 3, node.size))
+    yield Piece("time", *_both(_conv(node.dim, time, 1, 1), _conv(time, time, 1, 1)))
+    for index, condition in enumerate(node.conditions):
+        yield Piece(f"conditions[{index}]", sum(n for _, n in parts_of(condition, time, node)), 0)
+    at, sides = _Map(node.dim, node.size), list[int]()
+    for index, level in enumerate(node.down):
+        yield from _level(f"down[{index}]", level, at, time, read)
+        sides += [at.side] if level.resample is not None else []
+        at = _leaves(level, at)
+    yield from _level("middle", node.middle, at, time, read)
+    at = _leaves(node.middle, at)
+    for index, (level, extra) in enumerate(beside(node)):
+        side = sides.pop() if level.resample is not None and sides else at.side  # as it was on the way down
+        yield from _level(f"up[{index}]", level, at, time, read, extra, side)
+        at = _Map(level.dim, side)
+    yield Piece("norm", 2 * at.width, 0)
+    yield Piece("leave", *_conv(at.width, node.out, 3, at.side))
+
+
+def _tower_pieces(node: ConvTower, side: int) -> Iterator[Piece]:
+    yield Piece("enter", *_conv(node.channels, node.dim, 3, side))
+    at = _Map(node.dim, side)
+    for index, level in enumerate(node.levels):
+        yield from _level(f"levels[{index}]", level, at)
+        at = _leaves(level, at)
+    yield Piece("norm", 2 * at.width, 0)
+    yield Piece("leave", *_conv(at.width, node.out, 3, at.side))
+
+
+def latent_side(node: Autoencoder) -> int:
+    """Return the side of the latent maps of images of the autoencoder's size."""
+    at = _Map(0, node.size)
+    for level in node.encoder.levels:
+        at = _leaves(level, at)
+    return at.side
+
+
+def autoencoder_pieces(node: Autoencoder) -> Iterator[Piece]:
+    """Yield the pieces of an autoencoder: a pass is there and back."""
+    side = latent_side(node)
+    for piece in _tower_pieces(node.encoder, node.size):
+        yield piece._replace(path=f"encoder.{piece.path}")
+    yield Piece("enter", *_conv(node.encoder.out, 2 * node.dim, 1, side))
+    yield Piece("leave", *_conv(node.dim, node.decoder.channels, 1, side))
+    for piece in _tower_pieces(node.decoder, side):
+        yield piece._replace(path=f"decoder.{piece.path}")
+
+
+def _unet(node: UNet, width: int, model: Model) -> Parts:
+    yield from ((piece.path, piece.parameters) for piece in unet_pieces(node))
+
+
+def _autoencoder(node: Autoencoder, width: int, model: Model) -> Parts:
+    yield from ((piece.path, piece.parameters) for piece in autoencoder_pieces(node))
+
+
+def _latent_diffusion(node: LatentDiffusion, width: int, model: Model) -> Parts:
+    for name in ("text", "unet", "autoencoder"):
+        yield from model_inside(name, getattr(node, name))
+
+
+PARTS: dict[type[Node], Rule] = {
+    UNet: _unet,
+    Autoencoder: _autoencoder,
+    LatentDiffusion: _latent_diffusion,
+    ClassCondition: own(lambda node, width: node.classes * width),
+    CrossWidthAttention: linear_parts,
+    JoinedAttention: linear_parts,
+    GroupNorm: own(lambda node, width: 2 * width),
+}
+
+
+def _joined_cost(node: JoinedAttention, run: Pass) -> int:
+    linear = maps(node, run.model)
+    each = sum([linear[name].weights for name in "qkvo"])
+    read = linear["k_read"].weights + linear["v_read"].weights
+    seen = 4 * linear["q"].outputs * run.tokens * (run.tokens + run.source)
+    return 2 * (run.tokens * each + run.source * read) + seen
+
+
+FLOPS: dict[type[Node], Callable[[Any, Pass], int]] = {JoinedAttention: _joined_cost}
+
+
+Costs = Iterator[tuple[str, int]]
+
+
+def unet_pass(node: UNet, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """Return what one map costs; ``source`` counts the vectors that attention reads."""
+    pieces = unet_pieces(node, _USUAL_READ if source is None else source)
+    return 1, ((piece.path, piece.operations) for piece in pieces)
+
+
+def autoencoder_pass(node: Autoencoder, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """Return what one image costs, there and back."""
+    return 1, ((piece.path, piece.operations) for piece in autoencoder_pieces(node))
+
+
+def decoding(node: Autoencoder) -> Costs:
+    """Return what it costs to make an image of a latent map."""
+    pieces = autoencoder_pieces(node)
+    return ((piece.path, piece.operations) for piece in pieces if piece.path.startswith(("decoder.", "leave")))

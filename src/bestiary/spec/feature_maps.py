@@ -1,0 +1,147 @@
+"""Feature maps: what acts on ``[batch, dim, height, width]``, and how a map becomes tokens for a stack and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bestiary.spec.models import Model
+from bestiary.spec.node import Node
+from bestiary.spec.norms import Norm
+from bestiary.spec.ops import Activation, Attention, CrossAttention
+from bestiary.spec.stacks import Stack
+
+
+@dataclass(frozen=True)
+class GroupNorm(Norm):
+    """Normalization of each group of channels over all pixels, or all tokens, of one map (Wu and He 2018)."""
+
+    groups: int = 32
+    eps: float = 1e-5
+
+
+@dataclass(frozen=True)
+class CrossWidthAttention(CrossAttention):
+    """Cross-attention to vectors that are ``width`` wide, not as wide as the stack that reads them."""
+
+    width: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class JoinedAttention(Attention):
+    """Self-attention whose keys and values are joined by those of vectors ``width`` wide (Nichol et al. 2021, GLIDE).
+
+    Each query looks at its own sequence and at the other one in one softmax; the other has projections of its own.
+    """
+
+    width: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class Resample(Node):
+    """A change of a map's resolution by a factor of two."""
+
+
+@dataclass(frozen=True)
+class ConvDown(Resample):
+    """A convolution of stride two, zeros on every side (Ho et al. 2020)."""
+
+
+@dataclass(frozen=True)
+class CornerConvDown(Resample):
+    """A convolution of stride two, zeros at the right and the bottom only: what "same" padding is in TensorFlow."""
+
+
+@dataclass(frozen=True)
+class PoolDown(Resample):
+    """The mean of four pixels."""
+
+
+@dataclass(frozen=True)
+class NearestUp(Resample):
+    """Each pixel four times."""
+
+
+@dataclass(frozen=True)
+class ConvUp(Resample):
+    """Each pixel four times, and a convolution (Odena et al. 2016)."""
+
+
+@dataclass(frozen=True)
+class Conditioning(Node):
+    """How a residual block is told the vector of the time step."""
+
+
+@dataclass(frozen=True)
+class Shift(Conditioning):
+    """A linear map of it is added between the two convolutions (Ho et al. 2020, appendix B)."""
+
+
+@dataclass(frozen=True)
+class ScaleShift(Conditioning):
+    """Linear maps of it scale and shift what the second norm gives (Dhariwal and Nichol 2021, section 3.1: AdaGN)."""
+
+
+@dataclass(frozen=True)
+class ResBlock(Node):
+    """Two convolutions, each behind a norm and a nonlinearity, beside a shortcut (Ho et al. 2020, appendix B).
+
+    The first convolution changes the width to the level's, and then so does a linear map on the shortcut. ``time`` is
+    ``None`` in autoencoders, which know no time step. ``resample`` acts on both sides, before the first convolution
+    (Brock et al. 2018). ``dropout`` acts before the second.
+    """
+
+    norm: GroupNorm
+    time: Conditioning | None = None
+    activation: Activation = "silu"
+    dropout: float = 0.0
+    resample: PoolDown | NearestUp | None = None
+
+
+@dataclass(frozen=True)
+class Attend(Node):
+    """A stack of transformer layers that reads each pixel of a map as a token."""
+
+
+@dataclass(frozen=True)
+class PixelStack(Attend):
+    """The stack on the pixels themselves; its layers are residual branches, as everywhere (Ho et al. 2020)."""
+
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class PixelTransformer(Attend):
+    """The stack between two linear maps, behind a norm, added to what entered (Rombach et al. 2021, appendix E.2.1)."""
+
+    stack: Stack
+    norm: GroupNorm
+
+
+@dataclass(frozen=True)
+class Cell(Node):
+    """A residual block, and perhaps attention behind it."""
+
+    res: ResBlock
+    attend: Attend | None = None
+
+
+@dataclass(frozen=True)
+class Level(Model):
+    """Cells of one width and resolution, and how the map leaves for the next: resampled, or as it is."""
+
+    cells: tuple[Cell, ...]
+    resample: Resample | ResBlock | None = None
+
+
+@dataclass(frozen=True)
+class ConvTower(Model):
+    """Levels one after another between two convolutions: from ``channels`` to ``dim``, and behind a norm to ``out``.
+
+    Either side of an autoencoder (Esser et al. 2020, appendix; Rombach et al. 2021, section 3.1).
+    """
+
+    channels: int
+    levels: tuple[Level, ...]
+    out: int
+    norm: GroupNorm
+    activation: Activation = "silu"

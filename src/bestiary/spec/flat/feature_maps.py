@@ -1,0 +1,146 @@
+"""The flat view of models of feature maps: U-Nets, autoencoders, and pipelines of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bestiary.spec.diffusion import Autoencoder, ClassCondition, LatentDiffusion, TimeSines, UNet
+from bestiary.spec.edit import walk_once
+from bestiary.spec.feature_maps import (
+    Attend,
+    Cell,
+    ConvDown,
+    ConvTower,
+    ConvUp,
+    CornerConvDown,
+    CrossWidthAttention,
+    JoinedAttention,
+    Level,
+    NearestUp,
+    PixelStack,
+    PixelTransformer,
+    PoolDown,
+    Resample,
+    ResBlock,
+    ScaleShift,
+)
+from bestiary.spec.flat.ops import Line
+from bestiary.spec.fold import fold
+from bestiary.spec.stacks import Stack
+
+Sheet = tuple[str, list[Line]]
+Layers = Callable[[Stack, int], Iterator[Line]]
+"""What writes out the layers of a stack of a width."""
+
+_RESAMPLES: dict[type[Resample], tuple[str, str]] = {
+    ConvDown: ("conv(x, stride=2)", "half the side"),
+    CornerConvDown: ("conv(pad(x, right=1, bottom=1), stride=2)", "half the side"),
+    PoolDown: ("mean_of_four({})", "half the side"),
+    NearestUp: ("repeat_each_pixel({})", "twice the side"),
+    ConvUp: ("conv(repeat_each_pixel(x))", "twice the side"),
+}
+
+
+def _res(node: ResBlock, entering: str, dim: int) -> Iterator[Line]:
+    act = node.activation
+    yield f"h = {act}(group_norm(x))", f"{node.norm.groups} groups"
+    if node.resample is not None:
+        code, remark = _RESAMPLES[type(node.resample)]
+        yield f"h, x = {code.format('h')}, {code.format('x')}", remark
+    if node.time is None:
+        yield f"h = {act}(group_norm(conv(h)))", f"{entering} -> {dim}"
+    elif isinstance(node.time, ScaleShift):
+        yield f"scale, shift = {act}(t) @ W + b", f"{dim} each"
+        yield f"h = {act}(group_norm(conv(h)) * (1 + scale) + shift)", f"{entering} -> {dim}"
+    else:
+        yield f"h = {act}(group_norm(conv(h) + {act}(t) @ W + b))", f"{entering} -> {dim}"
+    yield "x = shortcut(x) + conv(h)", "a linear map of each pixel where the width changes, or x itself"
+
+
+def _attend(node: Attend, dim: int, layers: Layers) -> Iterator[Line]:
+    if isinstance(node, PixelStack):
+        yield "x = pixels(x)", "row by row: tokens"
+        yield from layers(node.stack, dim)
+        yield "x = map(x)", ""
+    elif isinstance(node, PixelTransformer):
+        yield "y, x = x, pixels(group_norm(x)) @ Win + b", "row by row: tokens"
+        yield from layers(node.stack, dim)
+        yield "x = y + map(x @ Wout + b)", ""
+
+
+def _cell(cell: Cell, dim: int, entering: str, reads: bool, layers: Layers) -> Iterator[Line]:
+    if reads:
+        yield "x = concat(x, kept.pop())", "what stands opposite"
+    yield from _res(cell.res, entering, dim)
+    if cell.attend is not None:
+        yield from _attend(cell.attend, dim, layers)
+
+
+def _level(level: Level, name: str, layers: Layers, keeps: bool = False, reads: bool = False) -> Iterator[Line]:
+    yield f"# {name}: {level.dim} channels", ""
+    for times, cell in fold(level.cells):
+        indent = "    " if times > 1 else ""
+        if times > 1:
+            yield f"repeat {times} times:", "each with weights of its own"
+        lines = [*_cell(cell, level.dim, "what enters", reads, layers), *([("kept.push(x)", "")] if keeps else [])]
+        yield from ((indent + code, remark) for code, remark in lines)
+    if isinstance(level.resample, ResBlock):
+        yield from _res(level.resample, str(level.dim), level.dim)
+    elif level.resample is not None:
+        code, remark = _RESAMPLES[type(level.resample)]
+        yield f"x = {code.format('x')}", remark
+    if keeps and level.resample is not None:
+        yield "kept.push(x)", ""
+
+
+def _unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
+    waves = "sines, cosines" if isinstance(node.time.waves, TimeSines) else "cosines, sines"
+    yield f"t = {node.activation}(waves(timestep) @ W1 + b1) @ W2 + b2", f"{waves}: {node.dim} -> {node.time.hidden}"
+    for condition in node.conditions:
+        if isinstance(condition, ClassCondition):
+            yield "t = t + class[class_labels]", f"{condition.classes} classes"
+    if any(isinstance(part, CrossWidthAttention | JoinedAttention) for _, part in walk_once(node)):
+        yield "memory = encoder_hidden_states", "what attention reads"
+    yield "x = conv(sample)", f"[B, {node.channels}, {node.size}, {node.size}] -> {node.dim} channels"
+    yield "kept = [x]", ""
+    for index, level in enumerate(node.down):
+        yield from _level(level, f"down {index}", layers, keeps=True)
+    yield from _level(node.middle, "middle", layers)
+    for index, level in enumerate(node.up):
+        yield from _level(level, f"up {index}", layers, reads=True)
+    yield f"sample = conv({node.activation}(group_norm(x)))", f"{node.out} channels"
+
+
+def _tower_lines(node: ConvTower, name: str, layers: Layers) -> Iterator[Line]:
+    yield f"x = conv({name})", f"{node.channels} -> {node.dim} channels"
+    for index, level in enumerate(node.levels):
+        yield from _level(level, f"level {index}", layers)
+    yield f"x = conv({node.activation}(group_norm(x)))", f"{node.out} channels"
+
+
+def _autoencoder_lines(node: Autoencoder, layers: Layers) -> Iterator[Line]:
+    yield from _tower_lines(node.encoder, "pixel_values", layers)
+    yield "mean, logvar = x @ W + b", f"of each place: {node.dim} and {node.dim}"
+    yield "latents = mean", f"or drawn; noise is added to {node.code.scale:g} times it"
+    yield from _tower_lines(node.decoder, "latents @ W + b", layers)
+
+
+def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, Callable[[Any], Sheet]]:
+    """Return the sheet of each kind of model; ``text`` writes out a tower of text."""
+
+    def whole(node: LatentDiffusion) -> Sheet:
+        schedule = node.schedule
+        lines: list[Line] = [*text(node.text), ("encoder_hidden_states = x", ""), ("", "")]
+        lines += [(f"for timestep in steps({schedule.steps}), from the last:", f"it predicts the {schedule.predicts}")]
+        lines += [(f"    {code}" if code else "", remark) for code, remark in _unet_lines(node.unet, layers)]
+        lines += [("    latents = less_noisy(latents, sample)", ""), ("", "")]
+        lines += [(f"latents = latents / {node.autoencoder.code.scale:g}", "")]
+        lines += _tower_lines(node.autoencoder.decoder, "latents @ W + b", layers)
+        return "def forward(input_ids, latents):", lines
+
+    return {
+        UNet: lambda node: ("def forward(sample, timestep):", list(_unet_lines(node, layers))),
+        Autoencoder: lambda node: ("def forward(pixel_values):", list(_autoencoder_lines(node, layers))),
+        LatentDiffusion: whole,
+    }

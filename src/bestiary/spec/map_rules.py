@@ -1,0 +1,130 @@
+"""What nodes of feature maps must keep to: widths that follow each other, groups that divide them, ways that meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bestiary.spec.diffusion import LatentDiffusion, UNet
+from bestiary.spec.edit import walk_once
+from bestiary.spec.feature_maps import (
+    ConvTower,
+    ConvUp,
+    CrossWidthAttention,
+    GroupNorm,
+    JoinedAttention,
+    Level,
+    NearestUp,
+    PixelStack,
+    PixelTransformer,
+    Resample,
+    ResBlock,
+)
+from bestiary.spec.models import Model
+from bestiary.spec.node import Node
+
+
+def kept_widths(node: UNet) -> list[int]:
+    """Return the widths of the maps that a U-Net keeps on the way down, in order."""
+    widths = [node.dim]
+    for level in node.down:
+        widths += [level.dim] * (len(level.cells) + (level.resample is not None))
+    return widths
+
+
+def beside(node: UNet) -> Iterator[tuple[Level, tuple[int, ...]]]:
+    """Yield the levels of the way up, each with the widths that its cells read beside their input."""
+    kept = kept_widths(node)
+    for level in node.up:
+        yield level, tuple(kept.pop() if kept else 0 for _ in level.cells)
+
+
+def _divides(norm: GroupNorm, widths: list[int]) -> Iterator[str]:
+    for width in dict.fromkeys(widths):
+        if width % norm.groups:
+            yield f"{norm.groups} groups do not divide the {width} channels that are normalized"
+
+
+def _cells(level: Level, entering: int, extra: tuple[int, ...]) -> Iterator[str]:
+    widths = [entering, *(level.dim for _ in level.cells)]
+    for cell, width, more in zip(level.cells, widths, extra, strict=False):
+        yield from _divides(cell.res.norm, [width + more, level.dim])
+    if isinstance(level.resample, ResBlock):
+        yield from _divides(level.resample.norm, [level.dim])
+
+
+def _level(node: Level, spec: Model) -> Iterator[str]:
+    if not node.cells:
+        yield "a level needs at least one cell"
+    if isinstance(node.resample, ResBlock) and node.resample.resample is None:
+        yield "a residual block between levels resamples: say how"
+
+
+def _attend(node: PixelStack | PixelTransformer, spec: Model) -> Iterator[str]:
+    norms = [part for _, part in walk_once(node) if isinstance(part, GroupNorm)]
+    for norm in dict.fromkeys(norms):
+        yield from _divides(norm, [spec.dim])
+
+
+def _upwards(resample: Resample | ResBlock | None) -> bool:
+    how = resample.resample if isinstance(resample, ResBlock) else resample
+    return isinstance(how, NearestUp | ConvUp)
+
+
+def _unet(node: UNet, spec: Model) -> Iterator[str]:
+    cells = sum(len(level.cells) for level in node.up)
+    if cells != len(kept_widths(node)):
+        yield f"{len(kept_widths(node))} maps are kept on the way down, but {cells} cells on the way up read them"
+    ways = [sum(level.resample is not None for level in side) for side in (node.down, node.up)]
+    if ways[0] != ways[1]:
+        yield f"the way down resamples {ways[0]} times, the way up {ways[1]} times; they must meet"
+    if any(_upwards(level.resample) for level in node.down) or node.middle.resample is not None:
+        yield "the way down halves, and the middle resamples nothing"
+    if any(level.resample is not None and not _upwards(level.resample) for level in node.up):
+        yield "the way up doubles"
+    if node.dim % 2 or node.dim < 4:
+        yield f"waves of the time step come in pairs, two at least, but dim is {node.dim}"
+    width = node.dim
+    for level in (*node.down, node.middle):
+        yield from _cells(level, width, (0,) * len(level.cells))
+        width = level.dim
+    for level, extra in beside(node):
+        yield from _cells(level, width, extra)
+        width = level.dim
+    yield from _divides(node.norm, [width])
+
+
+def _conv_tower(node: ConvTower, spec: Model) -> Iterator[str]:
+    width = node.dim
+    for level in node.levels:
+        yield from _cells(level, width, (0,) * len(level.cells))
+        width = level.dim
+    yield from _divides(node.norm, [width])
+    if any(part.time is not None for _, part in walk_once(node) if isinstance(part, ResBlock)):
+        yield "an autoencoder knows no time step that a block could be told"
+    if any(isinstance(part, CrossWidthAttention | JoinedAttention) for _, part in walk_once(node)):
+        yield "an autoencoder has no other vectors to look at"
+
+
+def _latent_diffusion(node: LatentDiffusion, spec: Model) -> Iterator[str]:
+    if node.text.dim != node.dim:
+        yield f"the text's vectors are {node.text.dim} wide, but dim, which the U-Net reads, is {node.dim}"
+    reads = [part.width for _, part in walk_once(node.unet) if isinstance(part, CrossWidthAttention | JoinedAttention)]
+    for width in dict.fromkeys(reads):
+        if width != node.dim:
+            yield f"attention in the U-Net reads vectors {width} wide, but the text's are {node.dim}"
+    if {node.unet.channels, node.unet.out} != {node.autoencoder.dim}:
+        yield (
+            f"the U-Net reads {node.unet.channels} channels and answers {node.unet.out}, but latent maps have"
+            f" {node.autoencoder.dim}"
+        )
+
+
+RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
+    Level: _level,
+    PixelStack: _attend,
+    PixelTransformer: _attend,
+    UNet: _unet,
+    ConvTower: _conv_tower,
+    LatentDiffusion: _latent_diffusion,
+}

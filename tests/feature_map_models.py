@@ -1,0 +1,67 @@
+"""Small models of feature maps, and what each is called with: for the tests of sizes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+
+from bestiary.architectures import make
+from bestiary.sizing import Flops, flops
+from bestiary.spec import (
+    Autoencoder,
+    CrossWidthAttention,
+    JoinedAttention,
+    LatentDiffusion,
+    LinearBetas,
+    Model,
+    Schedule,
+    UNet,
+    swap,
+    walk,
+)
+
+MAPS: dict[str, Any] = {"widths": (8, 16), "depth": 2, "size": 8, "groups": 4}
+CROSS: Any = make("cross_unet", **MAPS, heads=(2, 4), attends=(1, 2), read=16)
+TEXT = make("clip_text", dim=16, depth=2, heads=4, hidden=24, vocab=50, length=9)
+
+BUILT: dict[str, Model] = {
+    "cross_unet": CROSS,
+    "cross_unet, joined": swap(CROSS, CrossWidthAttention, JoinedAttention(2, width=6, bias="qko")),
+    "cross_unet, even above": make("cross_unet", **MAPS, heads=(2, 4), attends=(1, 0), read=16),
+    "pixel_unet": make("pixel_unet", **MAPS, attends=(0, 1), classes=5),
+    "pixel_unet, zeros in corners": make("pixel_unet", **MAPS | {"size": 7}, attends=(0, 1), resample="corner_conv"),
+    "pixel_unet in blocks": make(
+        "pixel_unet", **MAPS, attends=(1, 1), head_dim=4, time="scale_shift", resample="block"
+    ),
+    "autoencoder_kl": make("autoencoder_kl", **MAPS, latent=3),
+    "latent diffusion": LatentDiffusion(
+        16,
+        TEXT,
+        CROSS,
+        make("autoencoder_kl", **MAPS | {"size": 16}),
+        Schedule(LinearBetas(0.1, 0.2)),  # type: ignore[arg-type]
+    ),
+}
+
+
+def folded(parameter: str) -> str:
+    """Return a parameter's name as counts have it: cells are summed, levels are not."""
+    parameter = re.sub(r"(layers|cells)\.\d+", r"\1[*]", parameter)
+    return re.sub(r"\b(down|up|levels|conditions)\.(\d+)", r"\1[\2]", parameter)
+
+
+def given(model: Model) -> tuple[dict[str, Any], Flops]:
+    """Return a map, or an image, as a model reads them, and what it costs."""
+    if isinstance(model, Autoencoder):
+        return {"pixel_values": torch.zeros(1, 3, 8, 8)}, flops(model)
+    if isinstance(model, LatentDiffusion):
+        sample = torch.zeros(1, 4, 8, 8)
+        return {"sample": sample, "timestep": 5, "input_ids": torch.arange(9)[None]}, flops(model)
+    assert isinstance(model, UNet)
+    read = [part.width for _, part in walk(model) if isinstance(part, CrossWidthAttention | JoinedAttention)]
+    vectors = {"encoder_hidden_states": torch.zeros(1, 3, read[0])} if read else {}
+    labels = {"class_labels": torch.tensor([1])} if model.conditions else {}
+    sample = torch.zeros(1, model.channels, model.size, model.size)
+    return {"sample": sample, "timestep": 5, **vectors, **labels}, flops(model, source=3)
