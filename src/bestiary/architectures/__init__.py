@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bestiary.architectures import (
+    alphafold,
     bart,
     bert,
     big_bird,
@@ -206,6 +207,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "clip_vision": Architecture(clip.clip_vision, "embedding", {"base": clip.summary_alone}),
     "clip_resnet": Architecture(clip.clip_resnet, "embedding", {}),
     "clip_text": Architecture(clip.clip_text, "embedding", {"base": clip.summary_alone}),
+    "alphafold": Architecture(alphafold.alphafold, "structure", {"aligned-error": alphafold.with_aligned_error}),
     "esm2": Architecture(esm.esm2, "masked-lm", _ESM),
     "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
     "whisper": Architecture(whisper.whisper, "speech-recognition", _SEQ2SEQ),

@@ -56,4 +56,5 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.UNet: UNet,
     spec.Autoencoder: Autoencoder,
     spec.LatentDiffusion: lambda node: LatentDiffusion(node, model),
+    spec.FoldingModel: FoldingModel,
 }
