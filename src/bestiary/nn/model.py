@@ -11,6 +11,7 @@ from bestiary.nn.autoencoders import Autoencoder
 from bestiary.nn.base import Model
 from bestiary.nn.convolutional import ConvNet
 from bestiary.nn.entities import EntityTransformer
+from bestiary.nn.folding import FoldingModel
 from bestiary.nn.multimodal import DualEncoder
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.pipelines import LatentDiffusion

@@ -31,7 +31,7 @@ class PointAttention(nn.Module):
         self.output = nn.Linear(heads * (pair + node.head_dim + 4 * node.value_points), dim)
 
     def forward(self, x: Tensor, pairs: Tensor, frames: Frames, mask: Tensor) -> Tensor:
-        """Map ``[B, N, dim]`` to the same shape, with pairs ``[B, N, N, pair]``, frames ``[B, N]``, a mask ``[B, N]``."""
+        """Map ``[B, N, dim]`` to its like, with pairs ``[B, N, N, pair]``, frames ``[B, N]``, a mask ``[B, N]``."""
         q, k, v = (project(x).unflatten(-1, (self.node.heads, -1)) for project in (self.q, self.k, self.v))
         q_points, k_points, v_points = (
             self.points(project(x), frames) for project in (self.q_points, self.k_points, self.v_points)
