@@ -60,6 +60,7 @@ def alphafold(
     extra_rows: int = 5120,
     *,
     templates: bool = True,
+    aligned_error: bool = False,
     times: int = 8,
     recycles: int = 3,
     dropout: float = 0.15,
@@ -67,7 +68,8 @@ def alphafold(
 ) -> FoldingModel:
     """AlphaFold 2 (Jumper et al. 2021) as models 1 and 2 are; models 3 to 5 read no ``templates``.
 
-    ``heads`` of ``head_dim`` attend in the alignment, ``pair_heads`` in the pairs, ``point_heads`` in the structure.
+    Each of the five was trained further with a head of ``aligned_error``. ``heads`` of ``head_dim`` attend in the
+    alignment, ``pair_heads`` in the pairs, ``point_heads`` in the structure.
     """
     pairs = _pairs(pair, pair, GatedAttention(pair_heads, head_dim), _MULTIPLY * pair, pair_dropout)
     layers = {
@@ -90,7 +92,7 @@ def alphafold(
         Stack((layers[dim],) * depth),
         StructureModule(PointAttention(point_heads), times, hidden=hidden), rows=rows,
     )  # fmt: skip
-    return model.with_heads(published(model, 0))
+    return model.with_heads((with_aligned_error if aligned_error else published)(model, 0))
 
 
 def _pairs(pair: int, product: int, attention: GatedAttention, hidden: int, dropout: float) -> Layer:

@@ -36,7 +36,7 @@ class AlignmentEmbedding(nn.Module):
         super().__init__()
         self.reach = node.reach
         self.left, self.right = nn.Linear(node.target, pair), nn.Linear(node.target, pair)
-        self.target, self.alignment = nn.Linear(node.target, dim), nn.Linear(node.alignment, dim)
+        self.residue, self.alignment = nn.Linear(node.target, dim), nn.Linear(node.alignment, dim)
         self.distance = nn.Linear(2 * node.reach + 1, pair)
 
     def forward(self, target: Tensor, alignment: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,7 +44,7 @@ class AlignmentEmbedding(nn.Module):
         apart = (index[:, :, None] - index[:, None]).clamp(-self.reach, self.reach) + self.reach
         near = F.one_hot(apart, 2 * self.reach + 1).to(target.dtype)
         pairs = self.left(target)[:, :, None] + self.right(target)[:, None] + self.distance(near)
-        return self.alignment(alignment) + self.target(target)[:, None], pairs
+        return self.alignment(alignment) + self.residue(target)[:, None], pairs
 
 
 class Recycling(nn.Module):
@@ -118,7 +118,7 @@ class FoldingModel(Model):
                 f"msa_feat has shape {list(msa_feat.shape)}, but aatype {list(aatype.shape)}: give features of the same"
                 " residues, [batch, rows, residues, features]"
             )
-        like, batch, size = self.embed.target.weight, *aatype.shape
+        like, batch, size = self.embed.residue.weight, *aatype.shape
         real = like.new_ones(batch, size) if seq_mask is None else seq_mask.to(like.dtype)
         index = torch.arange(size, device=aatype.device)[None] if residue_index is None else residue_index
         rows, target = _rows(msa_mask, msa_feat, real), _target(aatype, between_segment_residues, like)
@@ -136,7 +136,8 @@ class FoldingModel(Model):
         pair_mask = real[:, :, None] * real[:, None]
         for left in range(times, -1, -1):
             with torch.set_grad_enabled(torch.is_grad_enabled() and left == 0):  # only the last pass is trained
-                streams = Streams(*self.embed(target, msa_feat.to(like.dtype), index), rows, pair_mask)
+                alignment, pairs = self.embed(target, msa_feat.to(like.dtype), index)
+                streams = Streams(alignment, pairs, rows, pair_mask)
                 refined = self.refine(streams, found, extra, extra_mask, known)
                 single = self.single(refined.rows[:, 0])
                 made = self.structure(single, refined.pairs, aatype, real)
@@ -170,7 +171,7 @@ class FoldingModel(Model):
                 f"templates of shape {list(aatype.shape)} need template_all_atom_positions of"
                 f" {[*aatype.shape, KINDS, 3]} and template_all_atom_mask of {[*aatype.shape, KINDS]}"
             )
-        like = self.embed.target.weight
+        like = self.embed.residue.weight
         there = aatype.new_ones(aatype.shape[:2]) if mask is None else mask
         return Known(aatype, positions.to(like.dtype), atom_mask.to(like.dtype), there.to(like.dtype))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import feature_maps, images, multimodal, speech
+from bestiary.sizing import feature_maps, folding, images, multimodal, speech
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
@@ -40,6 +40,7 @@ from bestiary.spec import (
     EntityScores,
     Experts,
     FirstGlobal,
+    FoldingModel,
     Fusion,
     InputConvolution,
     LatentDiffusion,
@@ -174,6 +175,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     UNet: feature_maps.unet_pass,
     Autoencoder: feature_maps.autoencoder_pass,
     LatentDiffusion: _latent_diffusion,
+    FoldingModel: folding.flops,
 }
 """For each kind of whole model: how many tokens a pass reads, and what its modules cost."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import feature_maps, images, speech
+from bestiary.sizing import feature_maps, folding, images, speech
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.linear import maps
@@ -281,6 +281,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **images.PARTS,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,
+    **folding.PARTS,
     Tower: _tower,
     Stack: _stack,
     Tokens: _tokens,

@@ -14,6 +14,7 @@ from bestiary.spec import (
     DistanceTable,
     Embedding,
     EncoderDecoder,
+    FoldingModel,
     Learned,
     LearnedAfterPadding,
     LearnedByMask,
@@ -85,6 +86,8 @@ def context_length(spec: Model, context: int | None = None) -> int:
     Raises ``BestiaryError`` when the context is not positive, is longer than the learned positions, or is not given
     for a model whose spec says no length.
     """
+    if isinstance(spec, FoldingModel):
+        return _positive("context", spec.length if context is None else context)
     spec = text_side(spec)
     embed = _reader(spec)
     if embed is None:
@@ -102,8 +105,7 @@ def context_length(spec: Model, context: int | None = None) -> int:
 def checked_tokens(name: str, tokens: int, embed: Embedding) -> int:
     """Return a number of tokens that an embedding can read; raises ``BestiaryError`` naming the argument."""
     most = positions(embed)
-    if tokens < 1:
-        raise BestiaryError(f"{name} is {tokens}; give at least one token")
+    _positive(name, tokens)
     if most is not None and tokens > most:
         raise BestiaryError(f"{name} is {tokens}, more than the {most} positions of this model; give at most {most}")
     if isinstance(embed, Patches | Spectrogram) and tokens != most:
@@ -128,6 +130,13 @@ def _one_input(context: int | None) -> int:
 
 
 def _reader(spec: Model) -> Embedding | None:
+def _positive(name: str, tokens: int) -> int:
+    if tokens < 1:
+        raise BestiaryError(f"{name} is {tokens}; give at least one token")
+    return tokens
+
+
+def _reader(spec: Model) -> Embedding:
     if isinstance(spec, EncoderDecoder):
         return spec.decoder.embed
     return spec.embed if isinstance(spec, Transformer) else None

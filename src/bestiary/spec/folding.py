@@ -7,15 +7,15 @@ supplement 1.6). Attention is that of queries and keys along one axis of one str
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from bestiary.spec.heads import Head
 from bestiary.spec.models import Model
 from bestiary.spec.node import Named, Node
 from bestiary.spec.ops import MLP, Op
-from bestiary.spec.stacks import Stack
+from bestiary.spec.stacks import Stack, own_layers
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,8 @@ class FoldingModel(Model):
     """A structure from an alignment (Jumper et al. 2021). ``dim`` is the width of the alignment.
 
     ``pair`` is that of the pairs, ``single`` that of the vector of each residue from which the structure is made.
-    ``rows`` is how many rows of the alignment are read at most, templates included.
+    ``rows`` is how many rows of the alignment are read at most, templates included, and ``length`` how many residues
+    were trained on at once; nothing stops there.
     """
 
     pair: int
@@ -287,6 +288,7 @@ class FoldingModel(Model):
     structure: StructureModule
     heads: Mapping[str, Head] = field(default_factory=_no_heads)
     rows: int = 512
+    length: int = 384
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heads", Named(self.heads))
@@ -300,3 +302,36 @@ def reads(op: Op) -> Literal["rows", "pairs"]:
 def adds_to(op: Op) -> Literal["rows", "pairs"]:
     """Return which stream an op adds to."""
     return "pairs" if isinstance(op, PairOp | PairMLP) else "rows"
+
+
+def _whole(node: FoldingModel, spec: Model) -> Iterator[str]:
+    refined = [("trunk", node.trunk), ("extra.stack", node.extra.stack)]
+    if node.templates is not None:
+        refined.append(("templates.stack", node.templates.stack))
+    for name, stack in refined:
+        branches = [branch for layer in own_layers(stack) for branch in layer]
+        distinct = {id(branch): branch for branch in branches}.values()
+        if any(type(branch.op) not in (*_UPDATES, MLP, PairMLP) for branch in distinct):
+            yield f"{name} refines an alignment and pairs: its ops are those of this room, MLP and PairMLP"
+        if any(branch.norm is None or branch.placement != "pre" or branch.scale != 1.0 for branch in distinct):
+            yield f"every branch of {name} norms what it reads, and adds what it makes as it is"
+        if name.startswith("templates") and any(adds_to(branch.op) == "rows" for branch in distinct):
+            yield "templates have pairs and no rows to refine: take ops on pairs"
+    if any(not isinstance(head, FoldHead) for head in node.heads.values()):
+        yield "heads of a structure read pairs and residues; take Distogram, LocalConfidence and their like"
+
+
+def _inside(node: Node, spec: Model) -> Iterator[str]:
+    if not isinstance(spec, FoldingModel):
+        yield f"{type(node).__name__} reads pairs of residues, which a FoldingModel alone has"
+
+
+_UPDATES: tuple[type[Op], ...] = (
+    RowAttention, ColumnAttention, GlobalColumnAttention, OuterProductMean, TriangleOutgoing, TriangleIncoming,
+    TriangleStart, TriangleEnd,
+)  # fmt: skip
+_HEADS: tuple[type[Head], ...] = (Distogram, LocalConfidence, MaskedResidues, ResolvedAtoms, AlignedError)
+RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
+    FoldingModel: _whole,
+    **dict.fromkeys((*_UPDATES, PairMLP, *_HEADS), _inside),
+}

@@ -21,6 +21,7 @@ from bestiary.spec.embeddings import (
 from bestiary.spec.experts import Experts
 from bestiary.spec.feature_maps import CrossWidthAttention, JoinedAttention
 from bestiary.spec.fields import misfit
+from bestiary.spec.folding import RULES as FOLDING
 from bestiary.spec.fusion import Fusion, SideAttention, fusions, side_width
 from bestiary.spec.heads import AdaptiveLMHead, Classifier, EntityScores, LMHead, Pooler, SentencePair
 from bestiary.spec.images import FirstVector, Grid, PatchMean
@@ -415,6 +416,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Classifier: _classifier,
     SentencePair: _needs_pooler,
     EntityScores: _entity_scores,
+    **FOLDING,
     **SUMMARIES,
     Contacts: _contacts,
     **MULTIMODAL,

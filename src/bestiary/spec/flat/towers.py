@@ -18,12 +18,13 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.flat import feature_maps
+from bestiary.spec.flat import feature_maps, folding
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
 from bestiary.spec.fold import fold
+from bestiary.spec.folding import FoldingModel
 from bestiary.spec.fusion import side_width
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.ops import Attention
@@ -101,6 +102,7 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
     **feature_maps.sheets(_stack_lines, _text_lines),
+    FoldingModel: folding.sheet,
     **MULTIMODAL,
 }
 
