@@ -129,14 +129,13 @@ def _one_input(context: int | None) -> int:
     return 1
 
 
-def _reader(spec: Model) -> Embedding | None:
 def _positive(name: str, tokens: int) -> int:
     if tokens < 1:
         raise BestiaryError(f"{name} is {tokens}; give at least one token")
     return tokens
 
 
-def _reader(spec: Model) -> Embedding:
+def _reader(spec: Model) -> Embedding | None:
     if isinstance(spec, EncoderDecoder):
         return spec.decoder.embed
     return spec.embed if isinstance(spec, Transformer) else None

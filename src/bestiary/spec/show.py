@@ -55,24 +55,6 @@ def _node(node: Node) -> list[str]:
     return lines
 
 
-def _whole(spec: Model) -> Iterator[str]:
-    """Yield the lines of a model of another make: its parts, those that are models as trees of their own."""
-    for field in dataclasses.fields(spec):
-        part = getattr(spec, field.name)
-        if isinstance(part, Model):
-            first, *rest = tree(part).split("\n")
-            yield from (*_entry(field.name, first), *(f"  {line}" for line in rest))
-        elif field.name == "heads":
-            yield from _heads(part)
-        elif isinstance(part, Stack):
-            yield from _stack(field.name, part)
-        elif isinstance(inner := getattr(part, "stack", None), Stack):
-            told = brief(part.replace(stack=Stack(()))).replace("Stack(())", "...")
-            yield from (*_entry(field.name, told), *(f"  {line}" for line in _stack("stack", inner)))
-        elif field.name != "dim" and part is not None:
-            yield from _entry(field.name, brief(part))
-
-
 def _is_long(value: Any) -> bool:
     """Tell whether a value is written over several lines: it holds a model or a stack, or is one, or some cells."""
     if isinstance(value, tuple):
