@@ -26,6 +26,19 @@ def test_list_in_a_pipe() -> None:
     }  # fmt: skip
 
 
+def test_list_of_the_2023_catalog() -> None:
+    done = bestiary("list --paper")
+    rows = {row["paper"]: row for row in table(done.out)}
+    assert len(rows) == 77
+    assert done.code == (1 if "missing" in done.err else 0)
+    assert rows["BERT"]["state"] == "matches a reference"
+    assert rows["BERT"]["by"].startswith("BertModel of transformers")
+    assert rows["Gopher"]["state"] == "counts to the published figure"
+    assert rows["GPT-3.5"]["by"].startswith("architecture, ")
+    assert bestiary("list --paper --commercial").code == 2
+    assert json.loads(bestiary("list --paper --json").out)[0]["entry"] == "albert"
+
+
 def test_list_on_a_terminal() -> None:
     done = bestiary("list *bert*", terminal=True)
     assert "roberta" in done.out

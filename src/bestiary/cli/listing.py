@@ -25,8 +25,9 @@ COLUMNS = ("name", "family", "published", "form", "parameters", "license")
 @click.option("--objective", metavar="WORD", help="Pretraining objective, such as masked-lm.")
 @click.option("--modality", metavar="WORD", help="What it reads or writes, such as text.")
 @click.option("--sort", type=click.Choice(COLUMNS), default="name", show_default=True, help="Order of the rows.")
+@click.option("--paper", is_flag=True, help="The 2023 catalog's entries in its order, and how far each is checked.")
 @json_option
-def verb(pattern: str, sort: str, as_json: bool, **filters: Any) -> int:
+def verb(pattern: str, sort: str, paper: bool, as_json: bool, **filters: Any) -> int:
     """List models, all or those that fit.
 
     PATTERN is compared with names and aliases. Parameters are the authors' own figure for the default size; bestiary
@@ -35,9 +36,16 @@ def verb(pattern: str, sort: str, as_json: bool, **filters: Any) -> int:
     \b
     Example:
       bestiary list "*bert*" --since 2019 --commercial --sort published
+      bestiary list --paper
     """
     from bestiary.catalog.find import entry, list_models
 
+    if paper:
+        if pattern != "*" or any(filters.values()):
+            raise click.UsageError("--paper lists a whole catalog; leave the pattern and filters out")
+        from bestiary.cli.paper import show
+
+        return show(as_json)
     rows = [_row(entry(slug)) for slug in list_models(pattern, **filters)]
     rows.sort(key=lambda row: _rank(row, sort))
     if as_json:
