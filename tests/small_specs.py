@@ -22,7 +22,7 @@ OTHERS: dict[str, Any] = {
 VARIANTS: dict[str, Any] = {
     "beit that fills masks": with_task(
         make("beit", **IMAGE, mask=True, bias="shared", pool="first", learned_positions=True), "beit",
-        "masked-image-modeling", 31,
+        "masked-image-modeling",
     ),
     "dinov2 gated": with_task(
         make("dinov2", dim=24, depth=2, heads=4, image=12, patch=4, gated=True), "dinov2", "image-classification", 5

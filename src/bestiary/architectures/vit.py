@@ -215,10 +215,14 @@ def pooled_patches(spec: Transformer, labels: int) -> Heads:
     return {"pool": spec.heads["pool"]}
 
 
+VISUAL_WORDS = 8192
+"""The codes of the tokenizer of images that BEiT's patches are told by (Ramesh et al. 2021)."""
+
+
 def visual_words(spec: Transformer, labels: int) -> Heads:
-    """A word of the visual vocabulary for each patch."""
+    """A word of the visual vocabulary for each patch; how many classes there are is another thing."""
     norm = spec.at("stack.layers[0].attn.norm")
-    return {"words": PatchClassifier(labels, norm)}
+    return {"words": PatchClassifier(VISUAL_WORDS, norm)}
 
 
 def classify_first_and_mean(spec: Transformer, labels: int) -> Heads:

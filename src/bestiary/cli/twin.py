@@ -17,7 +17,7 @@ def twin_tokenizer(model: Any) -> Tokenizer | None:
     size = vocab_size(model)
     if size is None:
         return None
-    return residue_tokenizer() if isinstance(model.embed, BlankedTokens) else byte_tokenizer(size)
+    return residue_tokenizer() if isinstance(getattr(model, "embed", None), BlankedTokens) else byte_tokenizer(size)
 
 
 def byte_tokenizer(vocab: int) -> Tokenizer:

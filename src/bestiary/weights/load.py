@@ -18,6 +18,7 @@ from bestiary.spec import (
     Experts,
     Layer,
     LMHead,
+    PatchMean,
     Pooler,
     Stack,
     check,
@@ -156,14 +157,18 @@ def _config_path(path: Path) -> Path:
 def _without_absent_pooler(tensors: TensorFiles, meaning: Meaning) -> Meaning:
     """A bare encoder may be published without the pooler that its class would add."""
     spec: Any = meaning.spec
-    heads = heads_of(spec)
-    if tuple(heads) != ("pool",) or not isinstance(heads["pool"], Pooler):
+    heads = getattr(spec, "heads", {})
+    others = {name: head for name, head in heads.items() if name != "pool"}
+    if not isinstance(heads.get("pool"), Pooler | PatchMean):
         return meaning
-    pooler = ("heads.pool.dense.weight", "heads.pool.dense.bias")
-    names = [name for transfer in transfers(meaning.dialect.keys(spec), pooler) for name in transfer.theirs]
+    ours = [f"heads.pool.{part}.{kind}" for part in ("dense", "norm") for kind in ("weight", "bias")]
+    names = [name for transfer in transfers(meaning.dialect.keys(spec), ours) for name in transfer.theirs]
     if any(spelling in tensors for name in names for spelling in spellings(name)):
         return meaning
-    return replace(meaning, spec=check(spec.with_heads({})))
+    try:
+        return replace(meaning, spec=check(spec.with_heads(others)))
+    except BestiaryError:  # another head reads it
+        return meaning
 
 
 def _renamed(tensors: TensorFiles, meaning: Meaning) -> dict[str, str]:

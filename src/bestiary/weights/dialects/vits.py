@@ -29,8 +29,12 @@ _PLAIN = "heads.classifier.output.{weight,bias} = classifier.{weight,bias}\n"
 
 
 def _deit_keys(spec: Transformer) -> str:
-    taught = isinstance(spec.heads.get("classifier"), DistilledClassifier)
-    return _DISTILLED.replace("[vit.]", "[deit.]") + _DEIT_POOL + (_TAUGHT if taught else _PLAIN)
+    """Write the table of one kind of classifier, or, so that either is known where neither is wanted, of both."""
+    head = spec.heads.get("classifier")
+    body = _DISTILLED.replace("[vit.]", "[deit.]") + _DEIT_POOL
+    if head is None:
+        return body + _TAUGHT + _PLAIN
+    return body + (_TAUGHT if isinstance(head, DistilledClassifier) else _PLAIN)
 
 
 DEIT = Dialect(
@@ -232,7 +236,6 @@ BEIT = Dialect(
     },
     told={"vocab_size": "heads.words.labels"},
     arguments=_beit_arguments,
-    labels=8192,
 )
 
 # --- DINOv2 ---
