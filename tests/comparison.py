@@ -158,7 +158,8 @@ def filled(output: Any) -> list[str]:
 def apart(theirs: Tensor, ours: Tensor, keep: Tensor | None = None) -> float:
     """Return the largest difference at kept places."""
     difference = (theirs - ours).abs()
-    difference = difference if keep is None else difference[keep]
+    if keep is not None:  # a step of an episode is several places
+        difference = difference[keep.repeat_interleave(difference.shape[1] // keep.shape[1], dim=1)]
     return difference.max().item()
 
 

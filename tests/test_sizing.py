@@ -10,6 +10,7 @@ from collections.abc import Callable
 from time import process_time
 from typing import Any
 
+import control_models
 import feature_map_models
 import gguf
 import multimodal_models
@@ -264,6 +265,7 @@ BUILT: dict[str, Model] = {
     **multimodal_models.BUILT,
     **OTHERS,
     **VARIANTS,
+    **control_models.BUILT,
 }  # fmt: skip
 
 
@@ -435,6 +437,10 @@ def test_operations_are_those_that_run(name: str) -> None:
         inputs, expected = multimodal_models.given(model), flops(model)
     elif isinstance(embed := model.at("embed"), spec.Patches):
         inputs, expected = {"pixel_values": torch.zeros(1, embed.channels, embed.image, embed.image)}, flops(model)
+    elif name in control_models.BUILT:
+        inputs, expected = control_models.given(model), flops(model)
+    elif isinstance(model.at("embed"), spec.Patches):
+        inputs, expected = {"pixel_values": torch.zeros(1, 3, 32, 32)}, flops(model)
     else:
         inputs, expected = {"input_ids": ids}, flops(model, 9)
     # torch counts no operations inside its fused kernels for CPUs, hence the plain one.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from references import (
     barts,
+    control,
     decoders,
     disentangled,
     early,
@@ -30,6 +31,7 @@ __all__ = ["ROWS", "Row"]
 
 ROWS: tuple[Row, ...] = (
     *barts.ROWS,
+    *control.ROWS,
     *decoders.ROWS,
     *early.ROWS,
     *disentangled.ROWS,

@@ -14,6 +14,7 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.activations import ACTIVATIONS
 from bestiary.nn.adaptive import AdaptiveLMHead
 from bestiary.nn.context import Context
+from bestiary.nn.foretold import FORETOLD
 from bestiary.nn.image_heads import HEADS as IMAGE_HEADS
 from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
@@ -286,4 +287,5 @@ HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.SpansAfterQuestion: SpansAfterQuestion,
     **SUMMARIES,
     spec.Contacts: Contacts,
+    **FORETOLD,
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bestiary.nn.context import Context
-from bestiary.spec import Causal, Mask, MemorySpan, Prefix, Window
+from bestiary.spec import Causal, LastHidden, Mask, MemorySpan, Prefix, Window
 
 Mask_TK = Tensor
 
@@ -35,11 +35,16 @@ def _prefix(mask: Prefix, query: Tensor, key: Tensor, context: Context) -> Mask_
     return (key <= query) | (place < context.prefix[:, None, None, None])
 
 
+def _last_hidden(mask: LastHidden, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    return (key % mask.period != mask.period - 1).expand(len(query), -1)
+
+
 _ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
     Causal: _causal,
     Window: _window,
     MemorySpan: _memory_span,
     Prefix: _prefix,
+    LastHidden: _last_hidden,
 }
 
 

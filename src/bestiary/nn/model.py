@@ -11,6 +11,7 @@ from bestiary.nn.autoencoders import Autoencoder
 from bestiary.nn.base import Model
 from bestiary.nn.convolutional import ConvNet
 from bestiary.nn.entities import EntityTransformer
+from bestiary.nn.episodes import StepTransformer, TransitionTransformer
 from bestiary.nn.folding import FoldingModel
 from bestiary.nn.multimodal import DualEncoder
 from bestiary.nn.patches import PATCHES
@@ -29,6 +30,8 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.NarrowTokens: NarrowTransformer,
     spec.Spectrogram: SpectrogramTransformer,
     **dict.fromkeys(PATCHES, PatchTransformer),
+    spec.Steps: StepTransformer,
+    spec.Transitions: TransitionTransformer,
 }
 
 

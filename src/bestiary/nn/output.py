@@ -45,6 +45,12 @@ class Output:
     """``[N, M]``: the same turned around."""
     text_model_output: Output | None = None
     vision_model_output: Output | None = None
+    state_preds: Tensor | None = None
+    """``[B, T, state]``: the next state, of each step of an episode."""
+    action_preds: Tensor | None = None
+    """``[B, T, action]``: the action."""
+    return_preds: Tensor | None = None
+    """``[B, T, 1]``: the next return to go."""
     mems: Sequence[Tensor] | None = None
     """What each layer remembers for the next segment, ``[M, B, dim]`` each."""
     router_logits: tuple[Tensor, ...] | None = None

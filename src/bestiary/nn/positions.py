@@ -154,6 +154,19 @@ class SinusoidalHalves(nn.Module):
         return torch.cat((angles[..., 0::2].sin(), angles[..., 1::2].cos()), dim=-1)
 
 
+class IdleTables(nn.Module):
+    """The first row of a table of positions, beside a table of tokens that nothing reads."""
+
+    def __init__(self, node: spec.IdleTables, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(node.length, width))
+        self.tokens = nn.Parameter(torch.empty(node.vocab, width))
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]``, the same for every place."""
+        return F.embedding(torch.zeros_like(context.positions), self.weight)
+
+
 POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] = {
     spec.Learned: Learned,
     spec.LearnedAfterPadding: LearnedAfterPadding,
@@ -164,6 +177,7 @@ POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] =
     spec.SinusoidalRange: SinusoidalRange,
     spec.SinusoidalHalves: SinusoidalHalves,
     spec.SinusoidalAfterPadding: SinusoidalAfterPadding,
+    spec.IdleTables: IdleTables,
 }
 
 

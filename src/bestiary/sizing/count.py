@@ -12,12 +12,13 @@ from bestiary.spec import Experts, Model, Named, Node, Stack, walk
 
 EMBEDDING = (
     "embed.tokens", "embed.types", "embed.tasks", "embed.position", "embed.extra", "embed.mask", "embed.project",
-    "embed.target", "embed.tables", "embed.projections",
+    "embed.target", "embed.tables", "embed.projections", "embed.times",
 )  # fmt: skip
-"""What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the extra tokens of
-images, the vectors that masks and targets begin with) and the projections of narrow tables. The norm of an embedding,
-the map of patches, which multiplies, and an output matrix that is not tied to the token table do not: Kaplan et al.
-2020, section 1.3, leave out vocabulary and positions, and narrow tables came after."""
+"""What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the steps of
+episodes, the extra tokens of images, the vectors that masks and targets begin with) and the projections of narrow
+tables. The norm of an embedding, the map of patches, which multiplies, and an output matrix that is not tied to the
+token table do not: Kaplan et al. 2020, section 1.3, leave out vocabulary and positions, and narrow tables came
+after."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import feature_maps, folding, images, multimodal, speech
+from bestiary.sizing import control, feature_maps, folding, images, multimodal, speech
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
@@ -259,6 +259,7 @@ def _classifier(node: Classifier, run: Pass) -> int:
 
 
 RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
+    **control.FLOPS,
     **speech.FLOPS,
     **images.FLOPS,
     Tokens: each,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import images, map_attention, speech_maps
+from bestiary.sizing import control_maps, images, map_attention, speech_maps
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
@@ -160,6 +160,7 @@ def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
 
 
 RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
+    **control_maps.MAPS,
     **speech_maps.MAPS,
     **images.MAPS,
     Attention: _attention,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import feature_maps, folding, images, speech
+from bestiary.sizing import control, feature_maps, folding, images, speech
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.linear import maps
@@ -277,6 +277,7 @@ def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
 
 
 RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
+    **control.PARTS,
     **speech.PARTS,
     **images.PARTS,
     Transformer: _transformer,

@@ -15,6 +15,7 @@ from bestiary.spec import (
     Embedding,
     EncoderDecoder,
     FoldingModel,
+    LastHidden,
     Learned,
     LearnedAfterPadding,
     LearnedByMask,
@@ -28,6 +29,7 @@ from bestiary.spec import (
     SinusoidalTable,
     Spectrogram,
     Stack,
+    Steps,
     Transformer,
     Window,
     places,
@@ -46,6 +48,7 @@ class Reach(NamedTuple):
 _REACH: dict[type[Mask], Callable[[Any], Reach]] = {
     Causal: lambda mask: Reach(ahead=0),
     Window: lambda mask: Reach(mask.size - 1, mask.size - 1),
+    LastHidden: lambda mask: Reach(),  # one key of each period: counted as seen, as kernels compute it
     MemorySpan: lambda mask: Reach(behind=0),  # as many as are remembered: counted as none
     BlockSparse: lambda mask: Reach(),
     Prefix: lambda mask: Reach(ahead=0),  # the prefix's length is the input's, not the model's: counted as none
@@ -74,6 +77,8 @@ def positions(embed: Embedding) -> int | None:
         return places(embed)
     if isinstance(embed, Spectrogram):
         return embed.position.length
+    if isinstance(embed, Steps):
+        return 3 * embed.length  # a return to go, a state and an action each
     position = getattr(embed, "position", None)
     if isinstance(position, Learned | LearnedAfterPadding | LearnedByMask | SinusoidalTable | SinusoidalHalves):
         return position.length

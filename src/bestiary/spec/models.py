@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
 
+from bestiary.spec.control import Steps, Transitions
 from bestiary.spec.embeddings import AdaptiveTokens, Embedding, NarrowTokens, Patches, SharedTokens, Targeted, Tokens
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
@@ -34,7 +35,7 @@ def no_heads() -> Mapping[str, Head]:
 class Transformer(Model):
     """One tower: an encoder or, when its attentions are causal, a decoder."""
 
-    embed: Tokens | AdaptiveTokens | NarrowTokens | Patches | Spectrogram | Targeted
+    embed: Tokens | AdaptiveTokens | NarrowTokens | Patches | Spectrogram | Steps | Targeted | Transitions
     stack: Stack
     heads: Mapping[str, Head] = field(default_factory=no_heads)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.check import check
+from bestiary.spec.control import IdleTables, Steps
 from bestiary.spec.edit import swap, walk_once
 from bestiary.spec.embeddings import AdaptiveTokens, NarrowTokens, Patches, Tokens
 from bestiary.spec.experts import Experts, TopK
@@ -84,7 +85,7 @@ def resize(
     resized = swap(resized, AdaptiveTokens, lambda node: _adaptive(node, sizes, old))
     resized = swap(resized, NarrowTokens, lambda node: _tokens(node, sizes, old))
     lengths = (LearnedBlocks, LearnedByMask, SinusoidalHalves, SinusoidalTable, SinusoidalRange, SinusoidalAfterPadding)
-    for kind in (Learned, LearnedAfterPadding, *lengths):
+    for kind in (Learned, LearnedAfterPadding, Steps, IdleTables, *lengths):
         resized = swap(resized, kind, lambda node: node.replace(length=length or node.length))
     return check(resized.replace(dim=sizes.dim))
 

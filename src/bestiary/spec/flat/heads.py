@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from bestiary.spec.embeddings import Tokens
+from bestiary.spec.flat.control import HEADS as CONTROL_HEADS
 from bestiary.spec.flat.images import HEADS as IMAGE_HEADS
 from bestiary.spec.flat.multimodal import HEADS as MULTIMODAL_HEADS
 from bestiary.spec.flat.ops import Line, norm_word
@@ -116,6 +117,7 @@ def _transform(transform: Transform | None) -> Iterator[Line]:
 _HEADS: dict[type[Head], Callable[[str, Any, Any], Iterator[Line]]] = {
     **IMAGE_HEADS,
     **MULTIMODAL_HEADS,
+    **CONTROL_HEADS,
     Contacts: _contacts,
     Pooler: _pooler,
     AdaptiveLMHead: _adaptive,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
+from bestiary.spec.control import LastHidden
 from bestiary.spec.experts import Experts, Top1, Top2
 from bestiary.spec.feature_maps import CrossWidthAttention, GroupNorm, JoinedAttention
 from bestiary.spec.fusion import Fusion
@@ -260,6 +261,7 @@ def _masks(masks: tuple[Mask, ...]) -> str:
     words: dict[type[Mask], str] = {
         Causal: "only the past",
         Prefix: "the prefix and the past",
+        LastHidden: "never the last of a period",
         MemorySpan: "as many keys as are remembered",
     }
     if masks and isinstance(masks[0], BlockSparse):

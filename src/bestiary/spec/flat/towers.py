@@ -18,7 +18,7 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.flat import feature_maps, folding
+from bestiary.spec.flat import control, feature_maps, folding
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
@@ -79,13 +79,10 @@ def _two_towers(spec: EncoderDecoder) -> Sheet:
 
 def _given(embed: Embedding) -> str:
     """Return what a model is called with, where that is not tokens."""
-    return (
-        "pixel_values"
-        if isinstance(embed, Patches)
-        else "input_features"
-        if isinstance(embed, Spectrogram)
-        else "input_ids"
-    )
+    return next((given for kind, given in _GIVEN.items() if isinstance(embed, kind)), "input_ids")
+
+
+_GIVEN: dict[type[Embedding], str] = {Patches: "pixel_values", Spectrogram: "input_features", **control.GIVEN}
 
 
 def _stack_lines(stack: Stack, dim: int) -> Iterator[Line]:
@@ -141,8 +138,9 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         widths = ", ".join(str(width or f"{spec.dim} without W") for width in embed.widths)
         yield f"x = token[band][{ids}] @ W[band] * sqrt({spec.dim})", f"bands from {bands}; {widths} wide"
         return
-    if isinstance(embed, Patches | Spectrogram):
-        yield from patch_lines(embed, spec.dim) if isinstance(embed, Patches) else _spectrogram(embed, spec, length)
+    own = next((lines for kind, lines in _OWN.items() if isinstance(embed, kind)), None)
+    if own is not None:
+        yield from own(embed, spec, length)
         return
     if isinstance(embed, NarrowTokens):
         yield f"x = token[{ids}] @ W", f"[B, {length}, {embed.width}] -> [B, {length}, {spec.dim}]"
@@ -173,6 +171,14 @@ def _spectrogram(embed: Spectrogram, spec: Any, length: str) -> Iterator[Line]:
     yield "x = gelu(conv(input_features) + b)", f"over 3 frames: [B, {embed.mels}, {2 * places}] -> {spec.dim} wide"
     yield "x = gelu(conv(x) + b)", f"over 3 places, every other one: [B, {length}, {spec.dim}], {length} = {places}"
     yield f"x = x + {_position(embed.position)}", ""
+
+
+_OWN: dict[type[Embedding], Callable[[Any, Any, str], Iterator[Line]]] = {
+    Patches: lambda embed, spec, length: patch_lines(embed, spec.dim),
+    Spectrogram: _spectrogram,
+    **control.EMBEDDINGS,
+}
+"""Embeddings of what is no text."""
 
 
 def _position(position: EmbeddingPosition) -> str:

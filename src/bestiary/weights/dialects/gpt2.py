@@ -66,7 +66,7 @@ CONFIG = {
     "classifier_dropout": WAIVE,
 }
 
-_SCALES = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")
+SCALES = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")
 
 
 def read_inner(config: Mapping[str, Any]) -> Arguments:
@@ -86,9 +86,10 @@ def _scales(dim: int, heads: int, depth: int, scaled: bool, by_depth: bool) -> t
     return (first, *(usual / float(layer) if by_depth else first for layer in range(2, depth + 1)))
 
 
-def _read_scales(config: Mapping[str, Any]) -> Arguments:
-    scaled, by_depth = said = [config.get(key, key == _SCALES[0]) for key in _SCALES]
-    for key, value in zip(_SCALES, said, strict=True):
+def read_scales(config: Mapping[str, Any]) -> Arguments:
+    """What each layer multiplies its scores by."""
+    scaled, by_depth = said = [config.get(key, key == SCALES[0]) for key in SCALES]
+    for key, value in zip(SCALES, said, strict=True):
         if not isinstance(value, bool):
             raise BestiaryError(f"'{key}' is {shown(value)}; give true or false")
     dim, depth, heads = (config[key] for key in ("n_embd", "n_layer", "n_head"))
@@ -97,11 +98,12 @@ def _read_scales(config: Mapping[str, Any]) -> Arguments:
     return {"scales": _scales(dim, heads, depth, scaled, by_depth)}
 
 
-def _write_scales(arguments: Arguments) -> dict[str, Any]:
+def write_scales(arguments: Arguments) -> dict[str, Any]:
+    """The inverse; raises ``ValueError`` for scales that no config of this family says."""
     dim, heads, depth = (arguments[name] for name in ("dim", "heads", "depth"))
     for scaled, by_depth in product((True, False), (False, True)):
         if _scales(dim, heads, depth, scaled, by_depth) == arguments["scales"]:
-            return dict(zip(_SCALES, (scaled, by_depth), strict=True))
+            return dict(zip(SCALES, (scaled, by_depth), strict=True))
     raise ValueError("no config of this family says these scales")
 
 
@@ -112,7 +114,7 @@ def _arguments(spec: Transformer) -> Arguments:
         "scales": tuple(layer[0].at("op.scale") for layer in own_layers(spec.stack)),
         "tied": head.at("tied") if head else True,
     }
-    _write_scales(arguments)  # else this family cannot say the spec
+    write_scales(arguments)  # else this family cannot say the spec
     return arguments
 
 
@@ -148,7 +150,7 @@ DIALECT = Dialect(
         "GPT2ForTokenClassification": "token-classification",
         "GPT2ForQuestionAnswering": "question-answering",
     },
-    derived=(Derive(("n_inner",), read_inner, write_inner), Derive(_SCALES, _read_scales, _write_scales)),
+    derived=(Derive(("n_inner",), read_inner, write_inner), Derive(SCALES, read_scales, write_scales)),
     repeated={
         "[transformer.]h.{i}.attn.bias": "",  # the causal mask, as a buffer
         "[transformer.]h.{i}.attn.masked_bias": "",

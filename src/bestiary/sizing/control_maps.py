@@ -1,0 +1,32 @@
+"""The linear maps of what acts: of the steps of episodes, and of what is told of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bestiary.sizing.linear import Linear, Maps
+from bestiary.spec import BinScores, Model, NextAction, NextReturn, NextState, Node, Steps, Transitions
+
+
+def _steps(node: Steps, model: Model) -> Maps:
+    widths = {"return_to_go": 1, "state": node.state, "action": node.action}
+    return {name: Linear(width, model.dim) for name, width in widths.items()}
+
+
+def _told(width: Callable[[Any], int]) -> Callable[[Any, Any], Maps]:
+    return lambda node, model: {"output": Linear(model.dim, width(model.embed))}
+
+
+def _bin_scores(node: BinScores, model: Any) -> Maps:
+    return {"output": Linear(model.dim, model.embed.bins + 1, False)}
+
+
+MAPS: dict[type[Node], Callable[[Any, Any], Maps]] = {
+    Steps: _steps,
+    NextState: _told(lambda embed: embed.state),
+    NextAction: _told(lambda embed: embed.action),
+    NextReturn: _told(lambda embed: 1),
+    Transitions: lambda node, model: {},
+    BinScores: _bin_scores,
+}
