@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import EsmConfig, EsmForMaskedLM, EsmTokenizer
 
 import bestiary
-from bestiary.data.residues import VOCABULARY, residue_tokenizer
+from bestiary.data.proteins import VOCABULARY, residue_tokenizer
 from bestiary.data.tokenizers import load_tokenizer
 from bestiary.errors import BestiaryError
 from bestiary.nn.proteins import contacts

@@ -50,6 +50,7 @@ def verb(
     Example:
       bestiary run ./SmolLM2-135M-Instruct "What is the capital of France?" --chat
       bestiary run bert:tiny "Paris is the [MASK] of France."
+      bestiary run alphafold:tiny MKTAYIAKQRQISFVKSHFSRQ --out fold.svg
     """
     from bestiary.cli import jobs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bestiary.data.residues import residue_tokenizer
+from bestiary.data.proteins import residue_tokenizer
 from bestiary.data.tokenizers import Tokenizer
 from bestiary.errors import BestiaryError
 from bestiary.spec import BlankedTokens, vocab_size

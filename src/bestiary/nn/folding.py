@@ -20,6 +20,9 @@ from bestiary.nn.refining import RefiningStack
 from bestiary.nn.structure import Structure, StructureModule
 from bestiary.nn.templates import Known, Templates, binned
 
+MOST_ROWS = 16_384
+"""Memory grows with the square of the rows; published models read 512."""
+
 
 class Found(NamedTuple):
     """What a pass hands to the next one: the first row, the pairs, and each residue's end."""
@@ -113,11 +116,7 @@ class FoldingModel(Model):
         structures: ``[B, T, N]`` residues, ``[B, T, N, 37, 3]`` atoms in angstroms, a mask of those, one of templates.
         ``num_recycles`` is how often the model reads its own output, as often as the spec says unless given.
         """
-        if msa_feat.dim() != 4 or msa_feat.shape[2] != aatype.shape[-1]:
-            raise BestiaryError(
-                f"msa_feat has shape {list(msa_feat.shape)}, but aatype {list(aatype.shape)}: give features of the same"
-                " residues, [batch, rows, residues, features]"
-            )
+        _check(aatype, msa_feat)
         like, batch, size = self.embed.residue.weight, *aatype.shape
         real = like.new_ones(batch, size) if seq_mask is None else seq_mask.to(like.dtype)
         index = torch.arange(size, device=aatype.device)[None] if residue_index is None else residue_index
@@ -195,6 +194,22 @@ class FoldingModel(Model):
         for head in self.heads.values():
             head(output, real)
         return output
+
+
+def _check(aatype: Tensor, msa_feat: Tensor) -> None:
+    """Refuse what cannot be folded."""
+    if msa_feat.dim() != 4 or msa_feat.shape[2] != aatype.shape[-1]:
+        raise BestiaryError(
+            f"msa_feat has shape {list(msa_feat.shape)}, but aatype {list(aatype.shape)}: give features of the same"
+            " residues, [batch, rows, residues, features]"
+        )
+    if msa_feat.shape[1] > MOST_ROWS:
+        raise BestiaryError(
+            f"msa_feat has {msa_feat.shape[1]:,} rows, more than the {MOST_ROWS:,} that are read; draw fewer and give"
+            " the rest as extra_msa_feat"
+        )
+    if not torch.compiler.is_compiling() and not msa_feat.is_meta and not bool(msa_feat.isfinite().all()):
+        raise BestiaryError("msa_feat holds values that are no finite numbers; make the features anew")
 
 
 def _rows(mask: Tensor | None, features: Tensor, real: Tensor) -> Tensor:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import images, sound, text
+from bestiary.cli.jobs import images, proteins, sound, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
 
-JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS, **sound.JOBS}
+JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS, **sound.JOBS, **proteins.JOBS}
 
 
 def job_of(model: Any) -> str:
     """Return the name of the job that a spec's heads and masks make it fit for; raises ``BestiaryError`` if none."""
+    if isinstance(model, spec.FoldingModel):
+        return "fold"
     heads = list(model.heads.values())
     if (heard := sound.job_of(model)) is not None:
         return heard
