@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     GLU,
     MLP,
@@ -12,7 +15,6 @@ from bestiary.spec import (
     DistilledClassifier,
     FirstVector,
     GridBias,
-    Head,
     LayerNorm,
     LayerScale,
     LearnedGrid,
@@ -29,6 +31,8 @@ from bestiary.spec import (
     StretchedGrid,
     Transformer,
     VisiblePatches,
+    resize,
+    swap,
 )
 
 
@@ -59,45 +63,17 @@ def vit(
     return Transformer(dim, embed, Stack((layer,) * depth, norm), {"classifier": Classifier(labels, "first")})
 
 
-def deit(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    image: int = 224,
-    patch: int = 16,
-    labels: int = 1000,
-    *,
-    channels: int = 3,
-    activation: Activation = "gelu",
-    eps: float = 1e-12,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-    qkv_bias: bool = True,
-) -> Transformer:
+@varies(vit)
+def deit(model: Transformer) -> Transformer:
     """DeiT with its distillation token, a second one that another model teaches (Touvron et al. 2020, section 4)."""
-    model = vit(
-        dim, depth, heads, hidden, image, patch, labels,
-        channels=channels, activation=activation, eps=eps, dropout=dropout, attention_dropout=attention_dropout,
-        qkv_bias=qkv_bias,
-    )  # fmt: skip
+    labels = model.at("heads.classifier.labels")
     return model.at("embed.extra", 2).with_heads(taught(model, labels))
 
 
+@varies(vit, fixed={"qkv_bias": True})
 def beit(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    image: int = 224,
-    patch: int = 16,
-    labels: int = 1000,
+    model: Transformer,
     *,
-    channels: int = 3,
-    activation: Activation = "gelu",
-    eps: float = 1e-12,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
     scale: float = 0.1,
     drop_path: float = 0.0,
     bias: str = "own",
@@ -110,89 +86,70 @@ def beit(
     ``bias`` says whose the biases of offsets are: each layer's ``own``, ``shared`` by all, or ``none``. ``pool`` is
     what stands for an image: the ``mean`` of its patches or the ``first`` token. A ``scale`` of 0 scales no branch.
     """
-    norm, offsets = LayerNorm(eps), GridBias(image // patch)
-    attention = Attention(
-        heads, bias="qvo", position=offsets if bias == "own" else None, dropout=attention_dropout
-    )  # fmt: skip
-    factor = LayerScale(scale) if scale else 1.0
-    layer = tuple(
-        Residual(op, norm, scale=factor, dropout=dropout) for op in (attention, MLP(hidden, activation))
-    )  # fmt: skip
-    kind = MaskedPatches if mask else Patches
-    embed = kind(image, patch, channels, position=LearnedGrid() if learned_positions else None, dropout=dropout)
-    stack = Stack(
-        (layer,) * depth, None if pool == "mean" else norm, offsets if bias == "shared" else None, drop_path
-    )  # fmt: skip
-    return Transformer(dim, embed, stack, {"pool": _pool(pool, norm), "classifier": Classifier(labels, "pooled")})
+    embed: Any = model.embed
+    offsets, norm = GridBias(embed.image // embed.patch), model.stack.norm
+    assert isinstance(norm, LayerNorm)
+    model = model.at("stack.layers[*].attn.op.bias", "qvo")  # a key's bias says nothing to the softmax
+    model = model.at("stack.layers[*].attn.position", offsets) if bias == "own" else model
+    model = _scaled(model, scale) if scale else model
+    stack = model.stack.replace(
+        norm=None if pool == "mean" else norm, position=offsets if bias == "shared" else None, drop_path=drop_path
+    )
+    embed = _masked(embed, mask).replace(position=LearnedGrid() if learned_positions else None)
+    summary = PatchMean(norm) if pool == "mean" else FirstVector()
+    labels = model.at("heads.classifier.labels")
+    heads = {"pool": summary, "classifier": Classifier(labels, "pooled")}
+    return model.replace(embed=embed, stack=stack, heads=heads)
 
 
-def _pool(pool: str, norm: LayerNorm) -> Head:
-    return PatchMean(norm) if pool == "mean" else FirstVector()
-
-
+@varies(vit, fixed={"hidden": 1, "labels": 1}, image=518, patch=14, eps=1e-6)
 def dinov2(
-    dim: int,
-    depth: int,
-    heads: int,
-    ratio: int = 4,
-    image: int = 518,
-    patch: int = 14,
+    model: Transformer,
     *,
-    channels: int = 3,
-    activation: Activation = "gelu",
+    ratio: int = 4,
     gated: bool = False,
-    eps: float = 1e-6,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-    qkv_bias: bool = True,
     scale: float = 1.0,
     drop_path: float = 0.0,
     mask: bool = True,
 ) -> Transformer:
     """DINOv2 (Oquab et al. 2023): ViT with scaled branches and positions that stretch over images of other sizes.
 
-    ``gated`` MLPs have SiLU and two thirds of the hidden units, to the next multiple of eight.
+    MLPs are ``ratio`` times as wide as the model; ``gated`` ones have SiLU and two thirds of that, to the next multiple
+    of eight.
     """
-    norm = LayerNorm(eps)
-    attention = Attention(heads, bias="qkvo" if qkv_bias else "o", dropout=attention_dropout)
-    hidden = dim * ratio
-    mlp = GLU((hidden * 2 // 3 + 7) // 8 * 8, bias=True) if gated else MLP(hidden, activation)
-    layer = tuple(Residual(op, norm, scale=LayerScale(scale), dropout=dropout) for op in (attention, mlp))
+    hidden = model.dim * ratio
+    mlp = model.at("stack.layers[0].mlp.op").replace(hidden=hidden)
+    model = model.at("stack.layers[*].mlp", GLU((hidden * 2 // 3 + 7) // 8 * 8, bias=True) if gated else mlp)
+    stack = _scaled(model, scale).stack.replace(drop_path=drop_path)
+    embed = _masked(model.embed, mask).replace(position=StretchedGrid())
+    return model.replace(embed=embed, stack=stack, heads={"pool": FirstVector()})
+
+
+def _scaled(model: Transformer, scale: float) -> Transformer:
+    return swap(model, Residual, lambda branch: branch.replace(scale=LayerScale(scale)))
+
+
+def _masked(embed: Any, mask: bool) -> Patches:
+    """Return patches that may be masked, or as they are."""
     kind = MaskedPatches if mask else Patches
-    embed = kind(image, patch, channels, position=StretchedGrid(), dropout=dropout)
-    return Transformer(dim, embed, Stack((layer,) * depth, norm, None, drop_path), {"pool": FirstVector()})
+    return kind(embed.image, embed.patch, embed.channels, position=embed.position, dropout=embed.dropout)
 
 
+@varies(vit, fixed={"labels": 1})
 def mae(
-    dim: int,
-    depth: int,
-    heads: int,
-    hidden: int,
-    image: int = 224,
-    patch: int = 16,
+    model: Transformer,
     *,
     decoder_dim: int = 512,
     decoder_depth: int = 8,
     decoder_heads: int = 16,
     decoder_hidden: int = 2048,
     masked: float = 0.75,
-    channels: int = 3,
-    activation: Activation = "gelu",
-    eps: float = 1e-12,
-    dropout: float = 0.0,
-    attention_dropout: float = 0.0,
-    qkv_bias: bool = True,
 ) -> Transformer:
     """MAE (He et al. 2021): a masked autoencoder; its ViT reads some patches, its small decoder tells the rest."""
-    settings = {
-        "channels": channels, "activation": activation, "eps": eps, "dropout": dropout,
-        "attention_dropout": attention_dropout, "qkv_bias": qkv_bias,
-    }  # fmt: skip
-    encoder = vit(dim, depth, heads, hidden, image, patch, **settings)
-    decoder = vit(decoder_dim, decoder_depth, decoder_heads, decoder_hidden, image, patch, **settings)
-    embed = VisiblePatches(image, patch, channels, position=SinusoidalGrid(), masked=masked)
-    head = PatchPixels(PatchDecoder(decoder_dim, decoder.stack))
-    return Transformer(dim, embed, encoder.stack, {"pixels": head})
+    embed: Any = model.embed
+    small = resize(model, dim=decoder_dim, depth=decoder_depth, heads=decoder_heads, hidden=decoder_hidden)
+    embed = VisiblePatches(embed.image, embed.patch, embed.channels, position=SinusoidalGrid(), masked=masked)
+    return model.replace(embed=embed, heads={"pixels": PatchPixels(PatchDecoder(decoder_dim, small.stack))})
 
 
 def pooled_image(spec: Transformer, labels: int) -> Heads:
