@@ -22,6 +22,7 @@ FIELDS = (
     "last_hidden_state", "logits", "pooler_output", "seq_relationship_logits", "prediction_logits", "sop_logits",
     "start_logits", "end_logits", "encoder_last_hidden_state", "text_embeds", "image_embeds", "logits_per_image",
     "logits_per_text", "pred_boxes", "state_preds", "action_preds", "return_preds", "reconstruction",
+    "projected_states", "projected_quantized_states", "codevector_perplexity",
 )  # fmt: skip
 
 
@@ -141,6 +142,8 @@ def targets(keep: Tensor) -> dict[str, Tensor]:
 
 def real(given: Mapping[str, Tensor], name: str) -> Tensor | None:
     """Return which places of an output field are real tokens, where the field has a place for each token."""
+    if "input_values" in given:
+        return None  # places of a sound are fewer than its samples, and padding is computed alike on both sides
     if "target_mapping" in given:
         return None  # outputs are the targets', which are real
     encoder = name.startswith("encoder") or "decoder_input_ids" not in given

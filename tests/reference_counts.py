@@ -71,9 +71,8 @@ def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -
         raise Unsayable from error
     if not hasattr(transformers, class_name):
         raise Unsayable  # Transformer-XL left the library with its fifth version
-    labels = [
-        head.labels for head in node.heads.values() if isinstance(head, spec.Classifier | spec.DistilledClassifier)
-    ]
+    kinds = spec.Classifier | spec.DistilledClassifier | spec.MeanClassifier
+    labels = [head.labels for head in node.heads.values() if isinstance(head, kinds)]
     total = sum(size for _, size in built(config | ({"num_labels": labels[0]} if labels else {}), class_name))
     if node.heads.get("lm") == spec.LMHead(tied=False) and isinstance(node, spec.EncoderDecoder):
         # transformers 5 ties the head of T5 1.1 whatever the config says, so its own output matrix is missing there.

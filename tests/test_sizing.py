@@ -86,6 +86,7 @@ PUBLISHED = [
     (make("gpt_neox", dim=6144, depth=44, heads=64, hidden=24576, vocab=50432), 20_554_567_680),
     (VIT, 86_567_656),
     (make("whisper", dim=384, encoder_depth=4, decoder_depth=4, heads=6, hidden=1536, vocab=51864), 37_184_256),
+    (make("wav2vec2", dim=768, depth=12, heads=12, hidden=3072), 95_044_608),
     (ALEXATM, 19_751_751_680),  # stated as 19.75B: three tables of 150 x 1024 tokens
     (MISTRAL, 7_241_732_096),
     (make("qwen2", dim=896, depth=24, heads=14, kv_heads=2, hidden=4864, tied=True), 494_032_768),
@@ -170,6 +171,8 @@ BANDS = {"cutoffs": (11, 30)}
 RELATIVE = spec.RelativeAttention(4, kv_heads=2, memory=spec.ZeroMemory(5), mask=(Causal(),), bias="qo")
 PARALLEL = Parallel((spec.Normed(spec.MLP(8), spec.RMSNorm()), spec.GLU(9)))
 JOINT = spec.JointNorm(spec.LayerNorm())
+HEARD = {"dim": 16, "depth": 2, "heads": 4, "hidden": 24, "channels": (6, 10), "kernels": (5, 3), "strides": (3, 2),
+         "position_kernel": 4, "position_groups": 2}  # fmt: skip
 BUILT: dict[str, Model] = {
     "transformer": with_task(make("transformer", **SMALL), "transformer", "seq2seq-lm"),
     **{f"bert for {task}": with_task(make("bert", **SMALL), "bert", task) for task in (
@@ -254,6 +257,11 @@ BUILT: dict[str, Model] = {
     "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),
     "whisper": make(
         "whisper", dim=16, encoder_depth=2, decoder_depth=1, heads=4, hidden=24, vocab=50, mels=5, source=9),
+    **{f"wav2vec2 for {task}": with_task(make("wav2vec2", **HEARD), "wav2vec2", task, 5) for task in (
+        "pretraining", "speech-recognition", "audio-classification")},
+    "wav2vec2, all filters normed": make(
+        "wav2vec2", **HEARD, normed="every", pre_norm=True, conv_bias=True, masked=False),
+    "hubert": make("hubert", **HEARD, units=9, width=6),
     "own scores": make("gpt2", **SMALL).at("stack.layers[1].attn.position", T5Bias()),
     "parallel": make("gpt2", **SMALL).at("stack.layers[*].mlp", PARALLEL),
     "both norms": make("llama", **SMALL).at("stack.layers[*].attn.placement", "both"),
@@ -428,6 +436,8 @@ def test_operations_are_those_that_run(name: str) -> None:
     if isinstance(model, spec.EncoderDecoder) and isinstance(model.encoder.embed, spec.Spectrogram):
         inputs = {"input_features": torch.zeros(1, 5, 18), "decoder_input_ids": ids[:, :5]}
         expected = flops(model, 5)
+    elif isinstance(getattr(model, "embed", None), spec.Waveform):
+        inputs, expected = {"input_values": torch.zeros(1, spec.samples_for(model.embed.filters, 9))}, flops(model, 9)
     elif isinstance(model, spec.EncoderDecoder):
         tokens = 9 if name == "bart for sequence-classification" else 5  # reads its source twice
         inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :tokens]}, flops(model, tokens, 9)

@@ -37,6 +37,7 @@ from bestiary.architectures import (
     transfo_xl,
     transformer,
     vit,
+    wav2vec2,
     whisper,
     xlnet,
 )
@@ -140,6 +141,12 @@ _BART: dict[str, Task] = {
     "question-answering": heads.find_spans,
 }
 
+_WAVEFORM: dict[str, Task] = {
+    "base": heads.no_head,
+    "speech-recognition": wav2vec2.write_letters,
+    "audio-classification": wav2vec2.classify_sound,
+}
+
 ARCHITECTURES: dict[str, Architecture] = {
     "transformer": Architecture(transformer.transformer, "seq2seq-lm", _SEQ2SEQ),
     "bert": Architecture(bert.bert, "base", _BERT),
@@ -213,6 +220,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "alphafold": Architecture(alphafold.alphafold, "structure", {"aligned-error": alphafold.with_aligned_error}),
     "esm2": Architecture(esm.esm2, "masked-lm", _ESM),
     "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
+    "wav2vec2": Architecture(wav2vec2.wav2vec2, "pretraining", _WAVEFORM),
+    "hubert": Architecture(wav2vec2.hubert, "pretraining", _WAVEFORM),
     "whisper": Architecture(whisper.whisper, "speech-recognition", _SEQ2SEQ),
     "cross_unet": Architecture(diffusion.cross_unet, "denoising", {}),
     "pixel_unet": Architecture(diffusion.pixel_unet, "denoising", {}),

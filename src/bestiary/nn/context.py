@@ -110,6 +110,12 @@ class Context:
     frequencies: Tensor | None = None
     """Rotary frequencies that the running stack keeps beside its weights, ``[rotated / 2]``."""
 
+    filtered: Tensor | None = None
+    """What filters made of a waveform, ``[B, T, channels]``, before it is mapped to the model's width."""
+
+    masked_places: Tensor | None = None
+    """Which places of a sound are masked, ``[B, T]``."""
+
     router_logits: list[Tensor] = field(default_factory=list)
     """What each mixture of experts scored its experts with, in the order of the layers."""
 

@@ -19,6 +19,7 @@ from bestiary.nn.image_heads import HEADS as IMAGE_HEADS
 from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
 from bestiary.nn.proteins import Contacts
+from bestiary.nn.sound_heads import HEADS as SOUND_HEADS
 from bestiary.nn.summaries import SUMMARIES
 
 
@@ -274,6 +275,7 @@ SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
 
 HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     **IMAGE_HEADS,
+    **SOUND_HEADS,
     spec.Pooler: Pooler,
     spec.FirstGlobal: FirstGlobal,
     spec.QuestionGlobal: QuestionGlobal,

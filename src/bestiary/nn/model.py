@@ -20,6 +20,7 @@ from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
 from bestiary.nn.unet import UNet
+from bestiary.nn.waveform import WaveformTransformer
 
 EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Tokens: TokenTransformer,
@@ -29,6 +30,7 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.DroppedTokens: TokenTransformer,
     spec.NarrowTokens: NarrowTransformer,
     spec.Spectrogram: SpectrogramTransformer,
+    spec.Waveform: WaveformTransformer,
     **dict.fromkeys(PATCHES, PatchTransformer),
     spec.Steps: StepTransformer,
     spec.Transitions: TransitionTransformer,

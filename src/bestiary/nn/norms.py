@@ -96,5 +96,7 @@ def norm(node: spec.Norm, dim: int) -> nn.Module:
         return ShiftedRMSNorm(node, dim)
     if isinstance(node, spec.ZeroCenteredNorm):
         return ZeroCenteredNorm(node, dim)
+    if isinstance(node, spec.TimeNorm):
+        return TokenGroupNorm(dim, dim, eps=node.eps)
     assert isinstance(node, spec.RMSNorm)
     return RMSNorm(node, dim)

@@ -51,6 +51,12 @@ class Output:
     """``[B, T, action]``: the action."""
     return_preds: Tensor | None = None
     """``[B, T, 1]``: the next return to go."""
+    projected_states: Tensor | None = None
+    """``[B, T, width]``: what predicts the quantized sound."""
+    projected_quantized_states: Tensor | None = None
+    """``[B, T, width]``: what is to be predicted."""
+    codevector_perplexity: Tensor | None = None
+    """``[]``: how many entries of the codebooks are in use."""
     mems: Sequence[Tensor] | None = None
     """What each layer remembers for the next segment, ``[M, B, dim]`` each."""
     router_logits: tuple[Tensor, ...] | None = None

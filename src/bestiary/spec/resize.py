@@ -31,7 +31,7 @@ from bestiary.spec.positions import (
     SinusoidalTable,
 )
 from bestiary.spec.recurrence import Memory, Recurrent, RelativeAttention, TwoStreamAttention, ZeroMemory
-from bestiary.spec.speech import SinusoidalRange
+from bestiary.spec.speech import Filter, MeanClassifier, QuantizedTargets, SinusoidalRange, UnitScores
 from bestiary.spec.stacks import Repeat, Residual, Stack, runs
 
 Spec = TypeVar("Spec", bound=Model)
@@ -87,7 +87,7 @@ def resize(
     lengths = (LearnedBlocks, LearnedByMask, SinusoidalHalves, SinusoidalTable, SinusoidalRange, SinusoidalAfterPadding)
     for kind in (Learned, LearnedAfterPadding, Steps, IdleTables, *lengths):
         resized = swap(resized, kind, lambda node: node.replace(length=length or node.length))
-    return check(resized.replace(dim=sizes.dim))
+    return check(_sound(resized, sizes, old).replace(dim=sizes.dim))
 
 
 def tiny(spec: Spec) -> Spec:
@@ -121,6 +121,16 @@ def _few_experts(node: Experts) -> Experts:
     return node.replace(
         experts=experts, router=router.replace(k=min(router.k, experts)) if isinstance(router, TopK) else router
     )
+
+
+def _sound(spec: Any, sizes: _Sizes, old: int) -> Any:
+    """Scale what stands beside the stack of a model that hears: the channels of filters, the widths of its heads."""
+    spec = swap(spec, Filter, lambda node: node.replace(channels=_scale(node.channels, old, sizes.dim)))
+    for kind in (MeanClassifier, UnitScores):
+        spec = swap(spec, kind, lambda node: node.replace(width=_scale(node.width, old, sizes.dim)))
+    return swap(spec, QuantizedTargets, lambda node: node.replace(
+        code=node.groups * _scale(node.code // node.groups, old, sizes.dim),
+        width=_scale(node.width, old, sizes.dim)))  # fmt: skip
 
 
 def _scale(size: int, old: int, new: int) -> int:

@@ -60,7 +60,7 @@ from bestiary.spec.recurrence import (
     TiedRelativeAttention,
     TwoStreamAttention,
 )
-from bestiary.spec.speech import SinusoidalRange
+from bestiary.spec.speech_rules import RULES as SPEECH_RULES
 from bestiary.spec.stacks import Repeat, Stack, own_layers
 from bestiary.spec.summaries import RULES as SUMMARIES
 
@@ -257,15 +257,9 @@ def _normed_tokens(node: NormedTokens, spec: Model) -> Iterator[str]:
         yield "NormedTokens has no norm; without one they are SharedTokens"
 
 
-def _sinusoids(node: SinusoidalAfterPadding | SinusoidalRange, spec: Model) -> Iterator[str]:
+def _sinusoids(node: SinusoidalAfterPadding, spec: Model) -> Iterator[str]:
     if spec.dim < 4:
         yield f"these sinusoids need two wavelengths at least, but dim {spec.dim} has room for {spec.dim // 2}"
-
-
-def _sinusoidal_range(node: SinusoidalRange, spec: Model) -> Iterator[str]:
-    yield from _sinusoids(node, spec)
-    if spec.dim % 2:
-        yield f"these sinusoids are pairs of a sine and a cosine, but dim is {spec.dim}, which is odd"
 
 
 def _scaled_tokens(node: ScaledTokens, spec: Model) -> Iterator[str]:
@@ -375,6 +369,7 @@ def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
 
 
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
+    **SPEECH_RULES,
     **IMAGES,
     Attention: _attention,
     QKNormAttention: _projected_otherwise,
@@ -404,7 +399,6 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     SharedTokens: _tokens,
     NormedTokens: _normed_tokens,
     SinusoidalAfterPadding: _sinusoids,
-    SinusoidalRange: _sinusoidal_range,
     NarrowTokens: _tokens,
     LearnedByMask: _learned_by_mask,
     LearnedBlocks: _learned_blocks,

@@ -10,6 +10,7 @@ from bestiary.spec.flat.control import HEADS as CONTROL_HEADS
 from bestiary.spec.flat.images import HEADS as IMAGE_HEADS
 from bestiary.spec.flat.multimodal import HEADS as MULTIMODAL_HEADS
 from bestiary.spec.flat.ops import Line, norm_word
+from bestiary.spec.flat.speech import HEADS as SPEECH
 from bestiary.spec.fusion import side_width
 from bestiary.spec.heads import (
     AdaptiveLMHead,
@@ -115,6 +116,7 @@ def _transform(transform: Transform | None) -> Iterator[Line]:
 
 
 _HEADS: dict[type[Head], Callable[[str, Any, Any], Iterator[Line]]] = {
+    **SPEECH,
     **IMAGE_HEADS,
     **MULTIMODAL_HEADS,
     **CONTROL_HEADS,

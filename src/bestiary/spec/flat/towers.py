@@ -23,6 +23,7 @@ from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
+from bestiary.spec.flat.speech import EMBEDDINGS as SOUNDS
 from bestiary.spec.fold import fold
 from bestiary.spec.folding import FoldingModel
 from bestiary.spec.fusion import side_width
@@ -40,7 +41,7 @@ from bestiary.spec.positions import (
     SinusoidalTable,
 )
 from bestiary.spec.proteins import BlankedTokens, DroppedTokens
-from bestiary.spec.speech import SinusoidalRange, Spectrogram
+from bestiary.spec.speech import SinusoidalRange, Spectrogram, Waveform
 from bestiary.spec.stacks import LayerScale, Repeat, Residual, Stack
 
 
@@ -82,7 +83,12 @@ def _given(embed: Embedding) -> str:
     return next((given for kind, given in _GIVEN.items() if isinstance(embed, kind)), "input_ids")
 
 
-_GIVEN: dict[type[Embedding], str] = {Patches: "pixel_values", Spectrogram: "input_features", **control.GIVEN}
+_GIVEN: dict[type[Embedding], str] = {
+    Patches: "pixel_values",
+    Spectrogram: "input_features",
+    Waveform: "input_values",
+    **control.GIVEN,
+}
 
 
 def _stack_lines(stack: Stack, dim: int) -> Iterator[Line]:
@@ -166,16 +172,9 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
         yield "x = x @ W + b", f"{width} -> {spec.dim}"
 
 
-def _spectrogram(embed: Spectrogram, spec: Any, length: str) -> Iterator[Line]:
-    places = embed.position.length
-    yield "x = gelu(conv(input_features) + b)", f"over 3 frames: [B, {embed.mels}, {2 * places}] -> {spec.dim} wide"
-    yield "x = gelu(conv(x) + b)", f"over 3 places, every other one: [B, {length}, {spec.dim}], {length} = {places}"
-    yield f"x = x + {_position(embed.position)}", ""
-
-
 _OWN: dict[type[Embedding], Callable[[Any, Any, str], Iterator[Line]]] = {
     Patches: lambda embed, spec, length: patch_lines(embed, spec.dim),
-    Spectrogram: _spectrogram,
+    **SOUNDS,
     **control.EMBEDDINGS,
 }
 """Embeddings of what is no text."""

@@ -44,6 +44,7 @@ from bestiary.weights.dialects import (
     unets,
     vit,
     vits,
+    wav2vec2,
     whisper,
     xlnet,
 )
@@ -93,6 +94,8 @@ DIALECTS: dict[str, Dialect] = {
         stablelm.DIALECT,
         gemma.DIALECT,
         vit.DIALECT,
+        wav2vec2.DIALECT,
+        wav2vec2.HUBERT,
         whisper.DIALECT,
         clip.CLIP_TEXT,
         esm.DIALECT,
