@@ -15,6 +15,7 @@ import feature_map_models
 import gguf
 import multimodal_models
 import pytest
+import sound_models
 import torch
 import transformers
 from small_specs import OTHERS, VARIANTS
@@ -171,8 +172,6 @@ BANDS = {"cutoffs": (11, 30)}
 RELATIVE = spec.RelativeAttention(4, kv_heads=2, memory=spec.ZeroMemory(5), mask=(Causal(),), bias="qo")
 PARALLEL = Parallel((spec.Normed(spec.MLP(8), spec.RMSNorm()), spec.GLU(9)))
 JOINT = spec.JointNorm(spec.LayerNorm())
-HEARD = {"dim": 16, "depth": 2, "heads": 4, "hidden": 24, "channels": (6, 10), "kernels": (5, 3), "strides": (3, 2),
-         "position_kernel": 4, "position_groups": 2}  # fmt: skip
 BUILT: dict[str, Model] = {
     "transformer": with_task(make("transformer", **SMALL), "transformer", "seq2seq-lm"),
     **{f"bert for {task}": with_task(make("bert", **SMALL), "bert", task) for task in (
@@ -255,13 +254,6 @@ BUILT: dict[str, Model] = {
     "palm": make("palm", **SMALL, head_dim=6),
     "lamda": make("lamda", **SMALL, head_dim=6),
     "vit": make("vit", dim=16, depth=2, heads=4, hidden=24, image=32, patch=8, labels=7),
-    "whisper": make(
-        "whisper", dim=16, encoder_depth=2, decoder_depth=1, heads=4, hidden=24, vocab=50, mels=5, source=9),
-    **{f"wav2vec2 for {task}": with_task(make("wav2vec2", **HEARD), "wav2vec2", task, 5) for task in (
-        "pretraining", "speech-recognition", "audio-classification")},
-    "wav2vec2, all filters normed": make(
-        "wav2vec2", **HEARD, normed="every", pre_norm=True, conv_bias=True, masked=False),
-    "hubert": make("hubert", **HEARD, units=9, width=6),
     "own scores": make("gpt2", **SMALL).at("stack.layers[1].attn.position", T5Bias()),
     "parallel": make("gpt2", **SMALL).at("stack.layers[*].mlp", PARALLEL),
     "both norms": make("llama", **SMALL).at("stack.layers[*].attn.placement", "both"),
@@ -274,6 +266,7 @@ BUILT: dict[str, Model] = {
     **OTHERS,
     **VARIANTS,
     **control_models.BUILT,
+    **sound_models.BUILT,
 }  # fmt: skip
 
 
@@ -433,11 +426,8 @@ def test_operations_are_those_that_run(name: str) -> None:
         model = swap(model, kind, lambda op: op.replace(mask=()))
     module = nn.build(model, seed=0)
     ids = torch.arange(9)[None] % 7 + 2
-    if isinstance(model, spec.EncoderDecoder) and isinstance(model.encoder.embed, spec.Spectrogram):
-        inputs = {"input_features": torch.zeros(1, 5, 18), "decoder_input_ids": ids[:, :5]}
-        expected = flops(model, 5)
-    elif isinstance(getattr(model, "embed", None), spec.Waveform):
-        inputs, expected = {"input_values": torch.zeros(1, spec.samples_for(model.embed.filters, 9))}, flops(model, 9)
+    if name in sound_models.BUILT:
+        inputs, expected = sound_models.given(model)
     elif isinstance(model, spec.EncoderDecoder):
         tokens = 9 if name == "bart for sequence-classification" else 5  # reads its source twice
         inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :tokens]}, flops(model, tokens, 9)
@@ -449,8 +439,6 @@ def test_operations_are_those_that_run(name: str) -> None:
         inputs, expected = {"pixel_values": torch.zeros(1, embed.channels, embed.image, embed.image)}, flops(model)
     elif name in control_models.BUILT:
         inputs, expected = control_models.given(model), flops(model)
-    elif isinstance(model.at("embed"), spec.Patches):
-        inputs, expected = {"pixel_values": torch.zeros(1, 3, 32, 32)}, flops(model)
     else:
         inputs, expected = {"input_ids": ids}, flops(model, 9)
     # torch counts no operations inside its fused kernels for CPUs, hence the plain one.
