@@ -41,7 +41,7 @@ def verb(
     """Run a model on texts or files.
 
     It does what its heads are for: continues, answers or translates texts, fills masks, tells replaced words, ranks
-    sentences by their likeness to the first, or classifies texts and pictures.
+    sentences by their likeness to the first, classifies texts and pictures, or acts in an environment by its name.
 
     A folder or file is a checkpoint; OWNER/NAME is one on the hub, and so is NAME where an entry has published weights.
     NAME:tiny needs no download: it is the same architecture, small, with random weights, and says nothing sensible.

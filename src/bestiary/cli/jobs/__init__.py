@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import images, proteins, sound, text
+from bestiary.cli.jobs import control, images, proteins, sound, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
 
-JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS, **sound.JOBS, **proteins.JOBS}
+JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS, **control.JOBS, **sound.JOBS, **proteins.JOBS}
 
 
 def job_of(model: Any) -> str:
@@ -19,8 +19,9 @@ def job_of(model: Any) -> str:
     if isinstance(model, spec.FoldingModel):
         return "fold"
     heads = list(model.heads.values())
-    if (heard := sound.job_of(model)) is not None:
-        return heard
+    for own in (sound.job_of(model), control.job_of(model)):
+        if own is not None:
+            return own
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
     if images.patches(model) is not None:
