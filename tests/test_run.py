@@ -41,6 +41,7 @@ TEXTS = {
     "transcribe": [],
     "compare-images": [],
     "restore-image": [],
+    "fold": ["MKTAYIAK"],
 }
 OWN_TEXTS = {"esm-2": ["MKT<mask>YIAK"]}
 """What reads no prose."""
@@ -54,6 +55,7 @@ KEYS = {
     "transcribe": {"input", "start", "end", "text"},
     "compare-images": {"input", "to", "similarity"},
     "restore-image": {"input", "hidden", "patches", "squared_error"},
+    "fold": {"sequence", "rows", "confidence", "ptm", "plddt", "file"},
 }
 
 
@@ -67,6 +69,7 @@ JOBS = {
     "speech-recognition": "transcribe",
     "distilled-classification": "classify-image",
     "masked-image-modeling": "restore-image",
+    "structure": "fold",
 }
 """What a twin does by the task of its architecture."""
 
