@@ -112,6 +112,20 @@ def test_former_names_load(case: Case, tmp_path: Path) -> None:
     assert same_answers(case, tmp_path)
 
 
+def with_published_decoder(state: State, case: Case) -> State:
+    """Name the layers of a masked autoencoder's decoder as its published files do."""
+    return {name.replace("decoder_encoder.layer.", "decoder_layers."): tensor for name, tensor in state.items()}
+
+
+@cases(*kin("ViTMAEForPreTraining"))
+def test_a_published_decoder_loads(case: Case, tmp_path: Path) -> None:
+    state = rewritten(case, with_published_decoder, tmp_path)
+    assert any("decoder_layers.0" in name for name in state)
+    save_file(state, tmp_path / "model.safetensors")
+    torch.manual_seed(0)
+    assert same_answers(case, tmp_path)
+
+
 REPEATING = ("Bert", "Roberta", "Albert", "DistilBert", "OpenAIGPT", "GPT2", "T5", "Bart", "Llama")
 REPEATING += ("GPTJ", "GPTNeo", "OPT", "Falcon")
 REPEATING += ("XLMRoberta", "Camembert", "MegatronBert", "Ernie", "Electra")

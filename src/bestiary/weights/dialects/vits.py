@@ -54,9 +54,10 @@ DEIT = Dialect(
 
 # --- The masked autoencoder ---
 
+# Published files have decoder_layers; transformers 5 writes the other spelling, and opens both.
 _DECODER_LAYERS = "\n".join(line for line in _BODY.splitlines() if line.startswith("stack.layers"))
 _DECODER_LAYERS = _DECODER_LAYERS.replace("stack.layers", "heads.pixels.stack.layers").replace(
-    "[vit.]encoder", "decoder.decoder_encoder"
+    "[vit.]encoder.layer.", "[decoder.decoder_encoder.layer./decoder.decoder_layers.]"
 )
 _MAE = (
     _BODY.replace("embed.position  ", "embed.position.weight  ")
