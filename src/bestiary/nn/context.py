@@ -95,6 +95,9 @@ class Context:
     restore: Tensor | None = None
     """Where each patch stands among the shuffled, ``[B, patches]``; the visible ones come first."""
 
+    told: Tensor | None = None
+    """The vector that modulates layers, ``[B, 1, dim]``."""
+
     skips: float = 0.0
     """The probability with which the running layer's branches are skipped by a sample that is trained on."""
 

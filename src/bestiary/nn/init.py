@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bestiary.nn.attention import Projections
-from bestiary.nn.stack import Layer, Stack
+from bestiary.nn.stack import Layer, Modulated, Stack
 
 STD = 0.02
 
@@ -46,6 +46,8 @@ def _adapt(model: nn.Module) -> None:
             module.fill_scales()
         if isinstance(module, Projections) and module.scale is not None:
             module.q.weight.mul_(module.head_dim**-0.5 / module.scale)
+        if isinstance(module, Modulated):
+            module.fill_zeros()
         if isinstance(module, Stack):
             branches = sum(len(module.layers[index].branches) for index in module.order)  # type: ignore[arg-type]
             for name, parameter in module.named_parameters():

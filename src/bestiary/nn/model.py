@@ -14,6 +14,7 @@ from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.episodes import StepTransformer, TransitionTransformer
 from bestiary.nn.folding import FoldingModel
 from bestiary.nn.multimodal import DualEncoder
+from bestiary.nn.patch_diffusion import PatchDenoiser
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.pipelines import LatentDiffusion
 from bestiary.nn.segments import SegmentTransformer, reads_segments
@@ -59,6 +60,7 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.EncoderDecoder: _two_towers,
     spec.ConvNet: ConvNet,
     spec.DualEncoder: lambda node: DualEncoder(node, model),
+    spec.PatchDenoiser: PatchDenoiser,
     spec.UNet: UNet,
     spec.Autoencoder: Autoencoder,
     spec.LatentDiffusion: lambda node: LatentDiffusion(node, model),

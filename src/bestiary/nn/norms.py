@@ -88,6 +88,8 @@ def norm(node: spec.Norm, dim: int) -> nn.Module:
         return TokenGroupNorm(node.groups, dim, eps=node.eps)
     if isinstance(node, spec.LayerNorm):
         return nn.LayerNorm(dim, eps=node.eps, bias=node.bias)
+    if isinstance(node, spec.PlainNorm):
+        return nn.LayerNorm(dim, eps=node.eps, elementwise_affine=False)
     if isinstance(node, spec.RoundedLayerNorm):
         return RoundedLayerNorm(dim, eps=node.eps)
     if isinstance(node, spec.RescaleNorm):

@@ -167,6 +167,13 @@ class NormedPatches(Patches):
         return self.norm(super().forward(pixel_values, context))
 
 
+def uncut(x: Tensor, patch: int, channels: int) -> Tensor:
+    """Lay patches, ``[B, patches, patch * patch * channels]``, out by rows as a square map, ``[B, channels, H, W]``."""
+    side = int(x.shape[1] ** 0.5)
+    pieces = x.unflatten(2, (patch, patch, channels)).unflatten(1, (side, side))
+    return pieces.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+
+
 PATCHES: dict[type[spec.Embedding], Callable[[Any, int], Patches]] = {
     spec.Patches: Patches,
     spec.NormedPatches: NormedPatches,

@@ -56,6 +56,25 @@ class Parallel(nn.Module):
         return torch.stack(parts).sum(0) if len(parts) > 2 else parts[0] + parts[1]
 
 
+class Modulated(Normed):
+    """An op between a norm that a vector scales and shifts and a factor that it gives."""
+
+    def __init__(self, node: spec.Modulated, dim: int) -> None:
+        super().__init__(node, dim)
+        self.shift, self.scale, self.gate = (nn.Linear(dim, dim) for _ in range(3))
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to the same shape, modulated by ``context.told``, ``[B, 1, dim]``."""
+        assert context.told is not None, "a modulated layer was run without what modulates it"
+        h = self.norm(x) * (1 + self.scale(context.told)) + self.shift(context.told)
+        return self.gate(context.told) * self.op(h, context)
+
+    def fill_zeros(self) -> None:
+        """Let the layer pass on what it reads, at first: what the vector gives is zero."""
+        for linear in (self.shift, self.scale, self.gate):
+            linear.weight.zero_()
+
+
 OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.Attention: self_attention,
     spec.QKNormAttention: QKNormAttention,
@@ -75,6 +94,7 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.Fusion: Fusion,
     spec.Experts: Experts,
     spec.Normed: Normed,
+    spec.Modulated: Modulated,
     spec.Parallel: Parallel,
 }
 

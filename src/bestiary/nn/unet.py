@@ -36,7 +36,17 @@ def _waves(times: Tensor, dim: int, steps: int) -> tuple[Tensor, Tensor]:
     return angles.sin(), angles.cos()
 
 
-WAVES: dict[type, Callable[[Tensor, int], Tensor]] = {spec.TimeSines: time_sines, spec.TimeCosines: time_cosines}
+def time_range(times: Tensor, dim: int) -> Tensor:
+    """Cosines, then sines, both ends of the range of frequencies among them."""
+    sines, cosines = _waves(times, dim, dim // 2 - 1)
+    return torch.cat((cosines, sines), dim=-1)
+
+
+WAVES: dict[type, Callable[[Tensor, int], Tensor]] = {
+    spec.TimeSines: time_sines,
+    spec.TimeCosines: time_cosines,
+    spec.TimeRange: time_range,
+}
 
 
 class TimeEmbedding(nn.Module):

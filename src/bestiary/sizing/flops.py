@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import control, feature_maps, folding, images, multimodal, speech
+from bestiary.sizing import control, feature_maps, folding, images, multimodal, patch_diffusion, speech
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
@@ -52,6 +52,7 @@ from bestiary.spec import (
     Normed,
     NormedTokens,
     Parallel,
+    PatchDenoiser,
     Pooler,
     QKNormAttention,
     QuestionGlobal,
@@ -172,6 +173,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
     **multimodal.WHOLE,
+    PatchDenoiser: patch_diffusion.denoiser_pass,
     UNet: feature_maps.unet_pass,
     Autoencoder: feature_maps.autoencoder_pass,
     LatentDiffusion: _latent_diffusion,
@@ -304,4 +306,5 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     **multimodal.FLOPS,
     CrossWidthAttention: _cross_attention,
     **feature_maps.FLOPS,
+    **patch_diffusion.FLOPS,
 }

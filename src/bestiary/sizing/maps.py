@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import control_maps, images, map_attention, speech_maps
+from bestiary.sizing import control_maps, images, map_attention, patch_diffusion, speech_maps
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
@@ -205,4 +205,5 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     SpansAfterQuestion: _spans_after_question,
     **MULTIMODAL,
     **map_attention.MAPS,
+    **patch_diffusion.MAPS,
 }

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import control, feature_maps, folding, images, speech
+from bestiary.sizing import control, feature_maps, folding, images, patch_diffusion, speech
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.linear import maps
@@ -350,4 +350,5 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     ReplacedTokens: each_map,
     **MULTIMODAL,
     **feature_maps.PARTS,
+    **patch_diffusion.PARTS,
 }

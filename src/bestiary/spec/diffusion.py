@@ -22,6 +22,11 @@ class TimeCosines(Node):
 
 
 @dataclass(frozen=True)
+class TimeRange(Node):
+    """Cosines, then sines, at frequencies from 1 to 1 / 10,000 (as released with the folders of DiT)."""
+
+
+@dataclass(frozen=True)
 class TimeEmbedding(Node):
     """What residual blocks know of the time step: its waves, as wide as the model, through two linear maps."""
 

@@ -91,3 +91,10 @@ class RoundedLayerNorm(Norm):
     """
 
     eps: float = 1e-7
+
+
+@dataclass(frozen=True)
+class PlainNorm(Norm):
+    """Layer normalization with nothing learned: what follows it scales and shifts (Peebles and Xie 2022)."""
+
+    eps: float = 1e-6

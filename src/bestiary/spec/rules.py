@@ -42,6 +42,7 @@ from bestiary.spec.ops import (
     QKNormAttention,
     WindowedAttention,
 )
+from bestiary.spec.patch_diffusion import Modulated, PatchDenoiser
 from bestiary.spec.positions import (
     BucketTable,
     DistanceVectors,
@@ -229,6 +230,19 @@ def _normed(node: Normed, spec: Model) -> Iterator[str]:
     yield from _alone(node)
 
 
+def _modulated(node: Modulated, spec: Model) -> Iterator[str]:
+    yield from _alone(node)
+    if not isinstance(spec, PatchDenoiser):
+        yield "only a PatchDenoiser has a vector that could modulate its layers"
+
+
+def _patch_denoiser(node: PatchDenoiser, spec: Model) -> Iterator[str]:
+    if node.embed.extra:
+        yield "each vector becomes a patch of the answer, so no extra tokens can stand before the patches"
+    if node.time.width % 2 or node.time.width < 4:
+        yield f"waves of the time step come in pairs, two at least, but their width is {node.time.width}"
+
+
 def _experts(node: Experts, spec: Model) -> Iterator[str]:
     if node.experts > MAX_EXPERTS:
         yield f"there are {node.experts:,} experts, more than the {MAX_EXPERTS:,} that are allowed"
@@ -390,6 +404,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Stack: _stack,
     Parallel: _parallel,
     Normed: _normed,
+    Modulated: _modulated,
+    PatchDenoiser: _patch_denoiser,
     Experts: _experts,
     Tokens: _tokens,
     TaskTokens: _tokens,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bestiary import spec
+from bestiary.errors import BestiaryError
 
 Tensors = Sequence[Tensor]
 
@@ -52,6 +53,18 @@ def _stack(tensors: Tensors, node: Any, parts: int) -> Tensors:
 def _unstack(tensors: Tensors, node: Any, parts: int) -> Tensors:
     (stacked,) = tensors
     return stacked.unbind(0)
+
+
+def _one_of(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    """Take what each layer of the files has a copy of."""
+    first = tensors[0]
+    if any(not torch.equal(first, other) for other in tensors[1:] if not other.is_meta):
+        raise BestiaryError("the layers' copies of what is one tensor here differ; take files whose layers agree")
+    return [first]
+
+
+def _in_each_layer(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    return list(tensors) * len(spec.own_layers(node.stack))
 
 
 def _unwrap(tensor: Tensor, node: Any) -> Tensor:
@@ -160,6 +173,7 @@ OPS: dict[str, Op] = {
     "split_heads": Op(_split_heads, _join_heads),
     "unwrap": Op(_each(_unwrap), _each(_wrap)),
     "flatten": Op(_each(_flatten), _each(_unflatten)),
+    "in_layers": Op(_one_of, _in_each_layer),
     "implied": IMPLIED,
     "vector": Op(_each(lambda tensor, node: tensor.flatten()), _each(lambda tensor, node: tensor[None, None])),
     "rows": Op(_rows, _apart),
@@ -178,7 +192,7 @@ OPS: dict[str, Op] = {
 }
 """``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys
 and values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one
-on another; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix, ``pixel`` one
+on another; ``in_layers`` takes one of the copies that all layers have; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix, ``pixel`` one
 over single pixels; ``row`` takes a table's only row, ``table`` makes one of a row, ``rows`` lays several such under one
 another, ``vector`` is one by itself; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and
 ``rotary_k`` turn pairs of neighboring coordinates into pairs of halves, in the part of each head that is turned."""

@@ -27,6 +27,7 @@ from bestiary.spec.feature_maps import (
 )
 from bestiary.spec.flat.ops import Line
 from bestiary.spec.fold import fold
+from bestiary.spec.patch_diffusion import PatchDenoiser
 from bestiary.spec.stacks import Stack
 
 Sheet = tuple[str, list[Line]]
@@ -126,6 +127,21 @@ def _autoencoder_lines(node: Autoencoder, layers: Layers) -> Iterator[Line]:
     yield from _tower_lines(node.decoder, "latents @ W + b", layers)
 
 
+def _denoiser_lines(node: PatchDenoiser, layers: Layers) -> Iterator[Line]:
+    side, patch, width = node.embed.image // node.embed.patch, node.embed.patch, node.time.width
+    yield "c = silu(waves(timestep) @ W1 + b1) @ W2 + b2", f"{width} waves -> {node.dim}"
+    for condition in node.conditions:
+        if isinstance(condition, ClassCondition):
+            yield "c = c + class[class_labels]", f"{condition.classes} classes"
+    yield "x = patches(sample) @ W + b", f"{side**2} patches of {node.embed.channels * patch**2} values"
+    if node.embed.position is not None:
+        yield "x = x + position", "a vector for each place"
+    yield from layers(node.stack, node.dim)
+    yield "shift, scale = silu(c) @ Ws + bs, silu(c) @ Wc + bc", f"{node.dim} each"
+    yield "x = layer_norm(x) * (1 + scale) + shift", "no gain or offset of its own"
+    yield "sample = map(x @ W + b)", f"[B, {node.out}, {node.embed.image}, {node.embed.image}]"
+
+
 def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, Callable[[Any], Sheet]]:
     """Return the sheet of each kind of model; ``text`` writes out a tower of text."""
 
@@ -140,6 +156,7 @@ def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, C
         return "def forward(input_ids, latents):", lines
 
     return {
+        PatchDenoiser: lambda node: ("def forward(sample, timestep):", list(_denoiser_lines(node, layers))),
         UNet: lambda node: ("def forward(sample, timestep):", list(_unet_lines(node, layers))),
         Autoencoder: lambda node: ("def forward(pixel_values):", list(_autoencoder_lines(node, layers))),
         LatentDiffusion: whole,

@@ -38,6 +38,7 @@ from bestiary.spec.ops import (
     QKNormAttention,
     WindowedAttention,
 )
+from bestiary.spec.patch_diffusion import Modulated
 from bestiary.spec.positions import (
     Alibi,
     BucketTable,
@@ -123,6 +124,12 @@ def _fusion(op: Fusion, x: str, dim: int) -> Work:
 def _normed(op: Normed, x: str, dim: int) -> Work:
     yield f"n = {norm_word(op.norm)}({x})", ""
     return (yield from op_lines(op.op, "n", dim))
+
+
+def _modulated(op: Modulated, x: str, dim: int) -> Work:
+    yield "shift, scale, gate = silu(c) @ Ws + bs, silu(c) @ Wc + bc, silu(c) @ Wg + bg", f"{dim} each"
+    yield f"n = {norm_word(op.norm)}({x}) * (1 + scale) + shift", "no gain or offset of its own"
+    return f"gate * ({(yield from op_lines(op.op, 'n', dim))})"
 
 
 def _parallel(op: Parallel, x: str, dim: int) -> Work:
@@ -253,6 +260,7 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     Fusion: _fusion,
     Experts: _experts,
     Normed: _normed,
+    Modulated: _modulated,
     Parallel: _parallel,
 }
 
