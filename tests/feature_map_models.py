@@ -16,6 +16,7 @@ from bestiary.spec import (
     LatentDiffusion,
     LinearBetas,
     Model,
+    PatchDenoiser,
     Schedule,
     UNet,
     swap,
@@ -36,6 +37,7 @@ BUILT: dict[str, Model] = {
         "pixel_unet", **MAPS, attends=(1, 1), head_dim=4, time="scale_shift", resample="block"
     ),
     "autoencoder_kl": make("autoencoder_kl", **MAPS, latent=3),
+    "dit": make("dit", dim=32, depth=2, heads=4, patch=2, size=8, classes=3),
     "latent diffusion": LatentDiffusion(
         16,
         TEXT,
@@ -59,6 +61,8 @@ def given(model: Model) -> tuple[dict[str, Any], Flops]:
     if isinstance(model, LatentDiffusion):
         sample = torch.zeros(1, 4, 8, 8)
         return {"sample": sample, "timestep": 5, "input_ids": torch.arange(9)[None]}, flops(model)
+    if isinstance(model, PatchDenoiser):
+        return {"sample": torch.zeros(1, 4, 8, 8), "timestep": 5, "class_labels": torch.tensor([3])}, flops(model)
     assert isinstance(model, UNet)
     read = [part.width for _, part in walk(model) if isinstance(part, CrossWidthAttention | JoinedAttention)]
     vectors = {"encoder_hidden_states": torch.zeros(1, 3, read[0])} if read else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import diffusers
 import msgspec
 import torch
 import torchvision_ops  # noqa: F401  # before a reference imports torchvision
@@ -99,7 +100,22 @@ def first_transformer(node: Any, prefer: str | None = None) -> Reference:
     return Reference(total, "MarianMTModel", "less the biases in its attentions and its stored sinusoids")
 
 
-ADJUSTED: dict[str, Callable[[Any, str | None], Reference]] = {"gpt-3": dense, "transformer": first_transformer}
+def with_copies(node: Any, prefer: str | None = None) -> Reference:
+    """Count DiT in diffusers, whose layers each hold a copy of what embeds time steps and classes."""
+    _, _, config = spell(node, "dit")
+    with torch.device("meta"):
+        model = diffusers.DiTTransformer2DModel(**{key: config[key] for key in config if not key.startswith("_")})
+    copies = [block.norm1.emb for block in model.transformer_blocks[1:]]
+    total = sum(parameter.numel() for parameter in model.parameters())
+    total -= sum(parameter.numel() for copy in copies for parameter in copy.parameters())
+    return Reference(total, "diffusers.DiTTransformer2DModel", "less the copies in all layers but the first")
+
+
+ADJUSTED: dict[str, Callable[[Any, str | None], Reference]] = {
+    "dit": with_copies,
+    "gpt-3": dense,
+    "transformer": first_transformer,
+}
 """Entries that no published format says as they are."""
 
 

@@ -64,7 +64,8 @@ def _one_of(tensors: Tensors, node: Any, parts: int) -> Tensors:
 
 
 def _in_each_layer(tensors: Tensors, node: Any, parts: int) -> Tensors:
-    return list(tensors) * len(spec.own_layers(node.stack))
+    (one,) = tensors
+    return [one, *(one.clone() for _ in spec.own_layers(node.stack)[1:])]
 
 
 def _unwrap(tensor: Tensor, node: Any) -> Tensor:
@@ -192,7 +193,8 @@ OPS: dict[str, Op] = {
 }
 """``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys
 and values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one
-on another; ``in_layers`` takes one of the copies that all layers have; ``unwrap`` drops a leading axis of one; ``flatten`` makes a convolution over patches a matrix, ``pixel`` one
-over single pixels; ``row`` takes a table's only row, ``table`` makes one of a row, ``rows`` lays several such under one
-another, ``vector`` is one by itself; ``heads`` makes one of the two axes of heads and of their widths; ``rotary_q`` and
-``rotary_k`` turn pairs of neighboring coordinates into pairs of halves, in the part of each head that is turned."""
+on another; ``in_layers`` takes one of the copies that all layers have; ``unwrap`` drops a leading axis of one;
+``flatten`` makes a convolution over patches a matrix, ``pixel`` one over single pixels; ``row`` takes a table's only
+row, ``table`` makes one of a row, ``rows`` lays several such under one another, ``vector`` is one by itself; ``heads``
+makes one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn pairs of neighboring
+coordinates into pairs of halves, in the part of each head that is turned."""
