@@ -102,7 +102,7 @@ def first_transformer(node: Any, prefer: str | None = None) -> Reference:
 
 def with_copies(node: Any, prefer: str | None = None) -> Reference:
     """Count DiT in diffusers, whose layers each hold a copy of what embeds time steps and classes."""
-    _, _, config = spell(node, "dit")
+    _, _, config = spell(node.at("time.waves", spec.TimeRange()), "dit")  # waves have no weights
     with torch.device("meta"):
         model = diffusers.DiTTransformer2DModel(**{key: config[key] for key in config if not key.startswith("_")})
     copies = [block.norm1.emb for block in model.transformer_blocks[1:]]
