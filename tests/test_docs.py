@@ -68,5 +68,5 @@ def test_every_node_has_a_row() -> None:
     # Nodes that others extend; all other classes with subclasses are kinds of nodes.
     extended = {spec.Attention, spec.RelativeAttention, spec.Tokens, spec.SharedTokens, spec.Rotary}
     extended |= {spec.BlankedTokens, spec.CrossAttention, spec.Contrast, spec.Patches, spec.WindowBias}
-    extended |= {spec.MLP}
+    extended |= {spec.MLP, spec.Normed}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}
