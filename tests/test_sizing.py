@@ -424,7 +424,7 @@ def test_operations_are_those_that_run(name: str) -> None:
     model = BUILT[name]
     for kind in (Attention, spec.RelativeAttention, spec.TwoStreamAttention):
         model = swap(model, kind, lambda op: op.replace(mask=()))
-    module = nn.build(model, seed=0)
+    module = nn.build(model, seed=0).requires_grad_(False)
     ids = torch.arange(9)[None] % 7 + 2
     if name in sound_models.BUILT:
         inputs, expected = sound_models.given(model)
