@@ -39,6 +39,11 @@ WANTED = (
 )
 
 
+OPEN_CLIP = "open_clip_config.json"
+OPEN_CLIP_WANTED = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+"""A library of its own kind keeps these beside, or in place of, the usual two."""
+
+
 @dataclass(frozen=True)
 class CheckpointFolder:
     """An opened checkpoint: its config.json if there is one, and its tensors, none of them read yet."""
@@ -66,8 +71,12 @@ def open_folder(path: str | os.PathLike[str]) -> CheckpointFolder:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BestiaryError(f"{path} cannot be opened ({reason}); check the path") from None
     config = read_json(_inside(folder, "config.json")) if "config.json" in present else None
+    wanted = WANTED
+    if OPEN_CLIP in present and (config is None or "model_type" not in config):
+        config = {**read_json(_inside(folder, OPEN_CLIP)), "model_type": "open_clip"}
+        wanted = (*OPEN_CLIP_WANTED, *WANTED)
     if is_folder:
-        tensors, files = _open_found(folder, present)
+        tensors, files = _open_found(folder, present, wanted)
     else:
         tensors, files = _opener(path)(path), (path,)
     return CheckpointFolder(path, config, tensors, files)
@@ -79,8 +88,8 @@ def _opener(path: Path) -> Callable[[Path], TensorFiles]:
     return OPENERS[path.suffix.lower()]
 
 
-def _open_found(folder: Path, present: frozenset[str]) -> tuple[TensorFiles, tuple[Path, ...]]:
-    found = next((name for name in WANTED if name in present), None) or _only_gguf(folder, present)
+def _open_found(folder: Path, present: frozenset[str], wanted: tuple[str, ...]) -> tuple[TensorFiles, tuple[Path, ...]]:
+    found = next((name for name in wanted if name in present), None) or _only_gguf(folder, present)
     file = _inside(folder, found)
     if found.endswith(".index.json"):
         return _open_shards(folder, file, present)

@@ -49,7 +49,7 @@ def save_weights(
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"
     with writing(folder):
         _write_aside(folder / family.layout.weights, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
-        _write_aside(folder / "config.json", lambda path: Path(path).write_text(text))
+        _write_aside(folder / family.layout.config, lambda path: Path(path).write_text(text))
     return folder
 
 

@@ -20,10 +20,12 @@ class Layout:
     sign: Callable[[str, str], dict[str, Any]]
     """Of the model type and the class."""
     says_dtype: bool = True
+    config: str = "config.json"
 
 
 TRANSFORMERS = Layout("model.safetensors", lambda kind, name: {"model_type": kind, "architectures": [name]})
 DIFFUSERS = Layout("diffusion_pytorch_model.safetensors", lambda kind, name: {"_class_name": name}, False)
+OPEN_CLIP = Layout("open_clip_model.safetensors", lambda kind, name: {}, False, "open_clip_config.json")
 
 
 @dataclass(frozen=True)
