@@ -64,12 +64,22 @@ def built(config: dict[str, Any], class_name: str) -> list[tuple[str, int]]:
     return [(name, parameter.numel()) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
+def open_clip_total(sizes: dict[str, Any]) -> int:
+    """Count the parameters of open_clip's own module, the only one that has CLIP's residual networks."""
+    import open_clip
+
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in open_clip.CLIP(**sizes).parameters())
+
+
 def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -> Reference:
     """Count the reference that opens what we save."""
     try:
         _, class_name, config = spell(node, prefer)
     except BestiaryError as error:
         raise Unsayable from error
+    if "model_cfg" in config:
+        return Reference(open_clip_total(config["model_cfg"]), "open_clip.CLIP")
     if not hasattr(transformers, class_name):
         raise Unsayable  # Transformer-XL left the library with its fifth version
     kinds = spec.Classifier | spec.DistilledClassifier | spec.MeanClassifier

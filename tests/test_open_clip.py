@@ -107,10 +107,9 @@ def test_saved_back_bit_equal_and_opened_by_the_reference(case: Case, dtype: tor
     assert all(key.endswith("num_batches_tracked") for key in missing)
 
 
+@pytest.mark.parametrize("case", ["network", "patches"], indirect=True)  # both networks name their tensors alike
 @torch.no_grad()
 def test_every_swap_of_two_tensors_is_noticed(case: Case, tmp_path: Path) -> None:
-    if case.config["vision_cfg"] is SIDES["wide heads"]:
-        pytest.skip("its tensors are named as those of the other network")
     shapes: dict[Any, list[str]] = {}
     for name in sorted(case.tensors, key=lambda name: (len(name), name[::-1])):
         shapes.setdefault(case.tensors[name].shape, []).append(name)

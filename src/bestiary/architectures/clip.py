@@ -42,7 +42,7 @@ def clip_text(
     hidden: int,
     vocab: int = 49408,
     length: int = 77,
-    end: int | None = 49407,
+    end: int | None = None,
     width: int = 512,
     *,
     activation: Activation = "quick_gelu",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import control, images, proteins, sound, text
+from bestiary.cli.jobs import control, images, multimodal, proteins, sound, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
 
-JOBS: dict[str, Job] = {**text.JOBS, **images.JOBS, **control.JOBS, **sound.JOBS, **proteins.JOBS}
+ROOMS = (text, images, control, sound, proteins, multimodal)
+JOBS: dict[str, Job] = {name: job for room in ROOMS for name, job in room.JOBS.items()}
 
 
 def job_of(model: Any) -> str:
@@ -19,7 +20,7 @@ def job_of(model: Any) -> str:
     if isinstance(model, spec.FoldingModel):
         return "fold"
     heads = list(model.heads.values())
-    for own in (sound.job_of(model), control.job_of(model)):
+    for own in (sound.job_of(model), control.job_of(model), multimodal.job_of(model)):
         if own is not None:
             return own
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):

@@ -94,6 +94,26 @@ def word_ends(source: BytePairs, settings: Settings, where: str) -> Tokenizer:
     return tokenizer
 
 
+CLIP_WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+def clip_pairs(source: BytePairs, settings: Settings, where: str) -> Tokenizer:
+    """BPE over bytes, ``</w>`` at the end of a word, over lower-cased words (Radford et al. 2021)."""
+    words, merges = source
+    unknown = settings["unk_token"]
+    check_unknown(unknown, words, where)
+    check_merges(words, merges, where)
+    model = accepted(lambda: models.BPE(words, merges, unk_token=unknown, end_of_word_suffix="</w>"), where)
+    tokenizer = Tokenizer(model)
+    spaces = normalizers.Replace(Regex(r"\s+"), " ")
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), spaces, normalizers.Lowercase()])
+    cut = pre_tokenizers.Split(Regex(CLIP_WORDS), behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    steps: list[Any] = [decoders.ByteLevel(), decoders.Replace("</w>", " "), decoders.Strip(" ", 0, 1)]
+    tokenizer.decoder = decoders.Sequence(steps)
+    return tokenizer
+
+
 def unigram(pieces: Pieces, settings: Settings, where: str) -> Tokenizer:
     """SentencePiece's unigram model over words that each begin with a space sign, spare tokens at its end."""
     scored = list(zip(pieces.tokens, pieces.scores, strict=True))
@@ -165,6 +185,9 @@ def split_byte_level(splits: list[str]) -> pre_tokenizers.PreTokenizer:
 
 BERT_SPECIALS = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
 GPT2_SPECIALS = {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>"}
+CLIP_SPECIALS = {
+    "bos": "<|startoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>", "pad": "<|endoftext|>",
+}  # fmt: skip
 ROBERTA_SPECIALS = {
     "bos": "<s>", "eos": "</s>", "unk": "<unk>", "sep": "</s>", "pad": "<pad>", "cls": "<s>", "mask": "<mask>",
 }  # fmt: skip
@@ -180,6 +203,7 @@ WORD_LISTS: dict[str, Family[Words]] = {
 PAIRED: dict[str, Family[BytePairs]] = {
     "gpt2": Family(byte_level, GPT2_SPECIALS),
     "roberta": Family(byte_level, ROBERTA_SPECIALS, DOUBLED, greedy=("mask",)),
+    "clip": Family(clip_pairs, CLIP_SPECIALS, ("bos $A eos", "bos $A eos eos $B eos")),
     "openaigpt": Family(word_ends, {"unk": "<unk>"}),
 }
 SENTENCE_PIECES: dict[str, Family[Pieces]] = {

@@ -141,7 +141,7 @@ def _from_pairs(folder: Path, name: str, settings: dict[str, Any]) -> Tokenizer:
 
 def _likely_pairs(words: Mapping[str, int]) -> str:
     if any(word.endswith("</w>") for word in words):
-        return "openaigpt"
+        return "clip" if "<|startoftext|>" in words else "openaigpt"
     return "roberta" if {"<s>", "</s>", "<mask>"} <= words.keys() else "gpt2"
 
 
