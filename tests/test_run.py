@@ -42,6 +42,7 @@ TEXTS = {
     "compare-images": [],
     "restore-image": [],
     "fold": ["MKTAYIAK"],
+    "rank-captions": ["a cat", "a dog"],
 }
 OWN_TEXTS = {"esm-2": ["MKT<mask>YIAK"]}
 """What reads no prose."""
@@ -56,6 +57,7 @@ KEYS = {
     "compare-images": {"input", "to", "similarity"},
     "restore-image": {"input", "hidden", "patches", "squared_error"},
     "fold": {"sequence", "rows", "confidence", "ptm", "plddt", "file"},
+    "rank-captions": {"image", "text", "probability", "logit"},
 }
 
 
@@ -70,6 +72,7 @@ JOBS = {
     "distilled-classification": "classify-image",
     "masked-image-modeling": "restore-image",
     "structure": "fold",
+    "contrastive": "rank-captions",
 }
 """What a twin does by the task of its architecture."""
 
