@@ -43,6 +43,7 @@ TEXTS = {
     "restore-image": [],
     "fold": ["MKTAYIAK"],
     "rank-captions": ["a cat", "a dog"],
+    "act": ["CartPole-v1"],
 }
 OWN_TEXTS = {"esm-2": ["MKT<mask>YIAK"]}
 """What reads no prose."""
@@ -57,6 +58,7 @@ KEYS = {
     "compare-images": {"input", "to", "similarity"},
     "restore-image": {"input", "hidden", "patches", "squared_error"},
     "fold": {"sequence", "rows", "confidence", "ptm", "plddt", "file"},
+    "act": {"environment", "steps", "return", "random"},
     "rank-captions": {"image", "text", "probability", "logit"},
 }
 
@@ -73,8 +75,11 @@ JOBS = {
     "masked-image-modeling": "restore-image",
     "structure": "fold",
     "contrastive": "rank-captions",
+    "next-action": "act",
 }
 """What a twin does by the task of its architecture."""
+TO_COME = {"denoising"}
+"""What has no job yet: makers of images wait for their samplers."""
 
 
 def architecture(slug: str) -> Architecture:
@@ -93,7 +98,11 @@ MASKED = [slug for slug in list_models() if "masked-lm" in architecture(slug).ot
 
 
 @pytest.mark.parametrize(
-    ("slug", "job"), [*((s, job_of(s)) for s in list_models()), *((s, "fill-mask") for s in MASKED)]
+    ("slug", "job"),
+    [
+        *((s, job_of(s)) for s in list_models() if architecture(s).task not in TO_COME),
+        *((s, "fill-mask") for s in MASKED),
+    ],
 )
 def test_every_entry_has_a_twin_that_runs(slug: str, job: str) -> None:
     code, out, err = run(f"{slug}:tiny", *OWN_TEXTS.get(slug, TEXTS[job]), "--max-new-tokens", "5", "--json")
