@@ -14,7 +14,6 @@ import torch
 import torchvision_ops  # noqa: F401  # before a reference imports torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 from transformers.models.esm import modeling_esmfold as reference
 from transformers.models.esm.configuration_esm import StructureModuleConfig, TrunkConfig
 from transformers.models.esm.openfold_utils import feats, residue_constants
@@ -32,7 +31,7 @@ from bestiary.nn.gated import Streams
 from bestiary.nn.structure import StructureModule
 from bestiary.nn.templates import binned
 from bestiary.residues import chemistry
-from bestiary.sizing import count, flops
+from bestiary.sizing import count
 
 SMALL: dict[str, Any] = {
     "dim": 12, "pair": 8, "single": 20, "depth": 2, "heads": 4, "head_dim": 5, "pair_heads": 2, "extra_dim": 6,
@@ -104,17 +103,6 @@ def test_small_counts_agree_part_by_part(model: Any) -> None:
     for part in ("embed", "recycling", "templates", "extra", "trunk", "structure", "heads"):
         counted = sum(number for path, number in count(model.spec).parts.items() if path.startswith(f"{part}."))
         assert counted == sum(parameter.numel() for parameter in getattr(model, part).parameters()), part
-
-
-@torch.no_grad()
-def test_operations_are_those_that_torch_counts(model: Any) -> None:
-    node = model.spec.replace(rows=ROWS, extra=model.spec.extra.replace(rows=EXTRA), length=N)
-    given = protein() | {"template_aatype": None}
-    with FlopCounterMode(display=False) as counter:
-        model(**given, num_recycles=0)
-    closed = flops(node.replace(templates=None)).sequence
-    own = 3 * 2 * 9 * 3 * N  # rotations, which are small and no model's
-    assert 0 <= counter.get_total_flops() - closed < 0.03 * closed + own
 
 
 # --- Against the reference -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 
 import control_models
 import feature_map_models
+import folding_models
 import gguf
 import multimodal_models
 import pytest
@@ -267,6 +268,7 @@ BUILT: dict[str, Model] = {
     **VARIANTS,
     **control_models.BUILT,
     **sound_models.BUILT,
+    **folding_models.BUILT,
 }  # fmt: skip
 
 
@@ -274,6 +276,7 @@ def test_every_kind_of_node_is_among_them() -> None:
     sized = (spec.Op, spec.Head, spec.Norm, spec.Embedding, spec.EmbeddingPosition, spec.ScorePosition, spec.Model)
     kinds = {kind for kind in vars(spec).values() if inspect.isclass(kind) and issubclass(kind, sized)}
     abstract = {*sized, spec.DistanceVectors, spec.Summary, spec.Embedded, spec.Grid}
+    abstract |= {spec.AlignmentOp, spec.PairOp, spec.TriangleProduct, spec.TriangleAttention, spec.FoldHead}
     assert kinds - {type(node) for model in BUILT.values() for _, node in spec.walk(model)} == abstract
 
 
@@ -428,6 +431,8 @@ def test_operations_are_those_that_run(name: str) -> None:
     ids = torch.arange(9)[None] % 7 + 2
     if name in sound_models.BUILT:
         inputs, expected = sound_models.given(model)
+    elif isinstance(model, spec.FoldingModel):
+        inputs, expected = folding_models.given(model), flops(model, 9)
     elif isinstance(model, spec.EncoderDecoder):
         tokens = 9 if name == "bart for sequence-classification" else 5  # reads its source twice
         inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :tokens]}, flops(model, tokens, 9)

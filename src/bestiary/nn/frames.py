@@ -40,15 +40,16 @@ class Frames:
 
     def apply(self, points: Tensor) -> Tensor:
         """Take points ``[..., 3]`` from frames to space."""
-        return torch.einsum("...xy,...y->...x", self.rotation, points) + self.origin
+        return (self.rotation * points[..., None, :]).sum(-1) + self.origin
 
     def invert(self, points: Tensor) -> Tensor:
         """Take points ``[..., 3]`` from space to frames."""
-        return torch.einsum("...yx,...y->...x", self.rotation, points - self.origin)
+        return (self.rotation * (points - self.origin)[..., :, None]).sum(-2)
 
     def compose(self, inner: Frames) -> Frames:
         """Return the frames that first do what ``inner`` does."""
-        return Frames(self.rotation @ inner.rotation, self.apply(inner.origin))
+        rotation = (self.rotation[..., :, :, None] * inner.rotation[..., None, :, :]).sum(-2)
+        return Frames(rotation, self.apply(inner.origin))
 
     def updated(self, update: Tensor) -> Frames:
         """Return frames moved within themselves by ``[..., 6]``: a rotation and a shift (algorithm 23).

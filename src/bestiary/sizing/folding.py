@@ -219,7 +219,7 @@ def op_cost(op: Op, dim: int, pair: int, rows: int, residues: int) -> int:
         extra = 2 * op.hidden * residues**3
     elif isinstance(op, OuterProductMean):
         at |= dict.fromkeys(("left", "right"), places)
-        extra = 2 * op.hidden**2 * rows * pairs
+        extra = 2 * (op.hidden**2 + 1) * rows * pairs  # one more to count the rows that both columns have
     return extra + sum(2 * at[name] * linear.weights for name, linear in op_maps(op, dim, pair).items())
 
 
@@ -245,10 +245,9 @@ def flops(spec: FoldingModel, context: int | None, source: int | None) -> tuple[
     """Return residues, and what one pass without recycling costs with as many rows as the model reads."""
     residues = context_length(spec, context)
     known, pairs = spec.templates, residues**2
+    own = _own_rows(spec) * residues
     places = {"left": residues, "right": residues, "residue": residues, "distance": pairs}
-    embed = sum(
-        2 * places.get(name, spec.rows * residues) * linear.weights for name, linear in _embed_maps(spec).items()
-    )
+    embed = sum(2 * places.get(name, own) * linear.weights for name, linear in _embed_maps(spec).items())
     parts = [("embed", embed), ("recycling", 2 * pairs * spec.recycling.bins * spec.pair)]
     if known is not None:
         each = dict(_stack_cost(known.stack, spec.dim, known.width, 0, residues))
@@ -256,8 +255,8 @@ def flops(spec: FoldingModel, context: int | None, source: int | None) -> tuple[
         asked = sum(2 * pairs * at.get(n, 1) * li.weights for n, li in _pointwise(known, spec.pair).items())
         asked += 4 * pairs * _TEMPLATES * known.attention.heads * known.attention.head_dim
         angles = known.angles.features * spec.dim + spec.dim**2 if known.angles is not None else 0
-        own = 2 * pairs * known.features * known.width + sum(each.values()) + 2 * residues * angles
-        parts.append(("templates", _TEMPLATES * own + asked))
+        once = 2 * pairs * known.features * known.width + sum(each.values()) + 2 * residues * angles
+        parts.append(("templates", _TEMPLATES * once + asked))
     extra = spec.extra
     parts.append(("extra.input", 2 * extra.rows * residues * extra.features * extra.width))
     found = _stack_cost(extra.stack, extra.width, spec.pair, extra.rows, residues)
@@ -271,7 +270,12 @@ def flops(spec: FoldingModel, context: int | None, source: int | None) -> tuple[
     return residues, parts
 
 
+def _own_rows(spec: FoldingModel) -> int:
+    """Count the rows that are no templates'."""
+    return spec.rows - (_TEMPLATES if spec.templates is not None and spec.templates.angles is not None else 0)
+
+
 def _head_cost(head: Head, spec: FoldingModel, residues: int) -> int:
     places = residues**2 if isinstance(head, Distogram | AlignedError) else residues
-    places = spec.rows * residues if isinstance(head, MaskedResidues) else places
+    places = _own_rows(spec) * residues if isinstance(head, MaskedResidues) else places
     return 2 * places * sum(linear.weights for linear in head_maps(head, spec).values())
