@@ -121,9 +121,20 @@ def with_copies(node: Any, prefer: str | None = None) -> Reference:
     return Reference(total, "diffusers.DiTTransformer2DModel", "less the copies in all layers but the first")
 
 
+def without_units(node: Any, prefer: str | None = None) -> Reference:
+    """Count HuBERT's body: the library leaves out what pretraining adds."""
+    found = spelled(node.with_heads({}), prefer)
+    units = node.heads["units"]
+    added = (node.dim + 1) * units.width + units.units * units.width
+    return Reference(
+        found.parameters + added, found.made, "with the map and the units of its pretraining, left out there"
+    )
+
+
 ADJUSTED: dict[str, Callable[[Any, str | None], Reference]] = {
     "dit": with_copies,
     "gpt-3": dense,
+    "hubert": without_units,
     "transformer": first_transformer,
 }
 """Entries that no published format says as they are."""

@@ -91,6 +91,8 @@ def job_of(slug: str) -> str:
     made = architecture(slug)
     if isinstance(getattr(api.spec(f"{slug}:tiny"), "embed", None), spec.Patches) and made.task == "base":
         return "compare-images"
+    if "speech-recognition" in made.others:
+        return "transcribe"
     return "tell-replaced" if "replaced-token-detection" in made.others else JOBS[made.task]
 
 
@@ -126,6 +128,7 @@ def test_a_twin_is_labelled_and_repeats_itself() -> None:
         (("bert:tiny", "a [MASK]"), "token\tprobability\tmask\ttext"),
         (("bert:tiny", "a", "b"), "similarity\ttext"),
         (("vit:tiny",), "label\tprobability\tinput"),
+        (("hubert:tiny", "--task", "audio-classification"), "label\tprobability\tinput"),
         (("bert:tiny", "a", "--task", "sequence-classification"), "label\tprobability\tinput"),
     ],
 )

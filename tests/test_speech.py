@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -14,16 +14,19 @@ import pytest
 import torch
 from comparison import apart, inputs, saved_and_loaded
 from references.row import Row
-from references.speech import heard_and_written, whisper
-from safetensors.torch import load_file
+from references.speech import heard_and_written, wav2vec2, whisper
+from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
 
 import bestiary
-from bestiary.data.audio import SpectrogramReader, tone
+from bestiary.data.audio import SpectrogramReader, WaveformReader, tone
+from bestiary.data.tokenizers.letters import ENGLISH, load_letters
 from bestiary.data.tokenizers.speech import LANGUAGES, SpeechTokens, speech_tokens
 from bestiary.errors import BestiaryError
-from bestiary.generate import generate, transcribe
+from bestiary.generate import generate, spell, transcribe
+from bestiary.generate.letters import cut
 from bestiary.generate.speech import _Rules, _segments
 from bestiary.weights.load import load_weights
 
@@ -241,3 +244,80 @@ def test_a_language_is_told_by_the_sound_or_given() -> None:
     english.tokenizer = Letters()
     with pytest.raises(BestiaryError, match="knows English alone"):
         next(transcribe(english, tone(1.0, 16000), language="de"))
+
+
+# --- Letters -------------------------------------------------------------------------------------------------------
+
+
+def test_letters_are_written_as_they_change() -> None:
+    ids = [0, 0, 12, 12, 0, 9, 0, 16, 16, 0, 16, 19, 0, 4, 4, 1, 27, 0]
+    assert ENGLISH.decode(ids) == "HELLO W"
+    assert ENGLISH.decode([3, 5, 5, 3], blank=5) == ""
+    assert ENGLISH.decode([99, 4, 4]) == ""
+
+
+def test_letters_are_those_of_the_reference(tmp_path: Path) -> None:
+    ENGLISH.save(tmp_path)
+    theirs = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
+    random = Random(0)
+    for _ in range(50):
+        ids = [random.choice((0, 0, 4, 5, 6, 12, 30)) for _ in range(40)]
+        assert ENGLISH.decode(ids) == theirs.decode(ids).strip()
+    again = load_letters(tmp_path, 32)
+    assert (again.letters, again.between, again.marks) == (ENGLISH.letters, "|", ENGLISH.marks)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"a": 0, "b": 0}, "the same id 0"),
+        ({"a": 0, "b": 40}, "has a letter 40, but the model scores 32"),
+        ({"a": -1}, "ids are whole numbers"),
+        ({}, "an empty vocabulary"),
+    ],
+)
+def test_letters_that_do_not_fit_are_refused(words: dict[str, int], sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "vocab.json").write_text(json.dumps(words))
+    with pytest.raises(BestiaryError, match=sentence):
+        load_letters(tmp_path, 32)
+
+
+def test_a_long_sound_is_cut_where_it_is_quiet() -> None:
+    sound = torch.randn(60 * 1000)
+    sound[23_400:23_600] = 0.0
+    assert 23_400 <= cut(sound, 1000) <= 23_600
+    assert cut(sound[:30_000], 1000) == 30_000
+
+
+def test_a_checkpoint_spells_a_sound_and_is_saved_with_its_letters(tmp_path: Path) -> None:
+    model = bestiary.build("wav2vec-2.0:tiny", seed=0, task="speech-recognition")
+    model.tokenizer, model.processor = ENGLISH, WaveformReader()
+    bestiary.save(model, tmp_path)
+    loaded = bestiary.load(tmp_path)
+    assert loaded.processor == model.processor
+    sound = 0.1 * torch.randn(50_000)
+    spelled = list(spell(loaded, sound))
+    assert spelled == list(spell(model, sound)) != []
+    assert (spelled[0].start, spelled[-1].end) == (0.0, 50_000 / 16_000)
+    wrapped = Wav2Vec2ForCTC.from_pretrained(tmp_path)
+    extractor = Wav2Vec2FeatureExtractor.from_pretrained(tmp_path)
+    heard = torch.tensor(extractor(sound.numpy(), sampling_rate=16_000)["input_values"][0])[None]
+    with torch.no_grad():
+        ids = wrapped(heard).logits[0].argmax(-1).tolist()
+    assert ENGLISH.decode(ids) == spelled[0].text
+    loaded.tokenizer = None
+    with pytest.raises(BestiaryError, match=r"no letters: put its vocab.json beside"):
+        next(spell(loaded, sound))
+    with pytest.raises(BestiaryError, match="no head that writes letters"):
+        next(spell(bestiary.build("wav2vec-2.0:tiny", seed=0), sound))
+
+
+def test_older_spellings_of_the_positions_are_read(tmp_path: Path) -> None:
+    case = saved_and_loaded(Row("Wav2Vec2Model", wav2vec2), 0, tmp_path)
+    held = load_file(tmp_path / "model.safetensors")
+    older = {".parametrizations.weight.original0": ".weight_g", ".parametrizations.weight.original1": ".weight_v"}
+    renamed = {reduce(lambda n, pair: n.replace(*pair), older.items(), name): t for name, t in held.items()}
+    assert renamed.keys() != held.keys()
+    save_file(renamed, tmp_path / "model.safetensors")
+    again, _ = load_weights(tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), case.model.parameters(), strict=True))

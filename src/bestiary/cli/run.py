@@ -104,7 +104,7 @@ def _task_of(texts: Sequence[str], name: str) -> str | None:
     tasks = ARCHITECTURES[function_of(*parse_name(f"{name}:tiny"))].others
     if any(MASK in text for text in texts):
         return "masked-lm" if "masked-lm" in tasks else None
-    return "replaced-token-detection" if "replaced-token-detection" in tasks else None
+    return next((task for task in ("replaced-token-detection", "speech-recognition") if task in tasks), None)
 
 
 def _in_chat(model: Any, text: str) -> str:

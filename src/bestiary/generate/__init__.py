@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bestiary.generate.generate import generate, stream_text, tokens
+from bestiary.generate.letters import spell
 from bestiary.generate.prompts import at_blank, fills_blanks
 from bestiary.generate.read import embed, fill_mask, tell_replaced
 from bestiary.generate.sampling import Sampling
@@ -16,6 +17,7 @@ __all__ = [
     "fill_mask",
     "fills_blanks",
     "generate",
+    "spell",
     "stream_text",
     "tell_replaced",
     "tokens",

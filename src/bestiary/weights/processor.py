@@ -35,7 +35,7 @@ def _channels(node: spec.Model) -> int | None:
 
 def _heard(node: spec.Model) -> spec.Embedding | None:
     """Return what a model makes of sound first, or ``None`` when it hears none."""
-    return next((part for _, part in spec.walk_once(node) if isinstance(part, spec.Spectrogram)), None)
+    return next((part for _, part in spec.walk_once(node) if isinstance(part, spec.Spectrogram | spec.Waveform)), None)
 
 
 def _hearing(folder: Path, heard: spec.Embedding) -> Any:

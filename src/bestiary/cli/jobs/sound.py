@@ -1,4 +1,4 @@
-"""Jobs on sound: writing down what is said."""
+"""Jobs on sound: writing down what is said, and labeling it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from bestiary import generate, spec
-from bestiary.cli.jobs.job import Answers, Job, Settings
+from bestiary.cli.jobs.job import TOP, Answers, Job, Settings
+from bestiary.cli.jobs.label import label
+from bestiary.cli.output import print_table
+from bestiary.data.tokenizers.letters import ENGLISH
 from bestiary.errors import BestiaryError
 
 TONE = "a tone of 440 Hz"
@@ -18,9 +21,18 @@ TONE = "a tone of 440 Hz"
 
 def job_of(model: Any) -> str | None:
     """Return the name of the job of a spec that hears, or ``None`` for one that does not."""
-    if isinstance(model, spec.EncoderDecoder) and isinstance(model.encoder.embed, spec.Spectrogram):
-        return "transcribe" if any(isinstance(head, spec.LMHead) for head in model.heads.values()) else None
-    return None
+    heads = list(getattr(model, "heads", {}).values())
+    if _embed(model) is None:
+        return None
+    if any(isinstance(head, spec.LMHead | spec.CTCHead) for head in heads):
+        return "transcribe"
+    return "classify-sound" if any(isinstance(head, spec.MeanClassifier) for head in heads) else None
+
+
+def _embed(model: Any) -> spec.Embedding | None:
+    tower = model.encoder if isinstance(model, spec.EncoderDecoder) else model
+    embed = getattr(tower, "embed", None)
+    return embed if isinstance(embed, spec.Spectrogram | spec.Waveform) else None
 
 
 def _sounds(model: Any, files: list[str], settings: Settings) -> Iterator[tuple[str, Tensor]]:
@@ -48,24 +60,32 @@ def _prepared(model: Any) -> Any:
     """Give a twin what makes its input of sound, and half-precision weights a precision that processors convolve in."""
     from bestiary.data.audio import usual_hearing
 
+    embed = _embed(model.spec)
+    assert embed is not None
     if model.processor is None:
-        model.processor = usual_hearing(model.spec.encoder.embed)
+        model.processor = usual_hearing(embed)
     return model.float() if model.device.type == "cpu" and model.dtype == torch.float16 else model
 
 
 def _segments(model: Any, sound: Tensor, settings: Settings) -> Iterator[generate.Segment]:
-    if not settings.twin:
+    if isinstance(model.spec, spec.Transformer):
+        model.tokenizer = model.tokenizer or (ENGLISH if settings.twin else None)
+        yield from generate.spell(model, sound)
+    elif not settings.twin:
         yield from generate.transcribe(model, sound, sampling=settings.sampling, seed=settings.seed)
-        return
+    else:
+        yield _unruled(model, sound, settings)
+
+
+@torch.inference_mode()
+def _unruled(model: Any, sound: Tensor, settings: Settings) -> generate.Segment:
+    """Return what an untrained twin writes, whose few tokens tell neither language nor time."""
     tokenizer, rate = model.tokenizer, model.processor.rate
-    with torch.inference_mode():
-        memory = model.encode(model.processor([sound])["input_features"])
-        steps = generate.written(
-            model, memory, [tokenizer.pad_token_id], settings.max_new_tokens, sampling=settings.sampling,
-            seed=settings.seed,
-        )  # fmt: skip
-        ids = list(steps)
-    yield generate.Segment(0.0, len(sound) / rate, tokenizer.decode(ids, skip_special_tokens=False))
+    memory = model.encode(model.processor([sound])["input_features"])
+    ids = generate.written(
+        model, memory, [tokenizer.pad_token_id], settings.max_new_tokens, sampling=settings.sampling, seed=settings.seed
+    )
+    return generate.Segment(0.0, len(sound) / rate, tokenizer.decode(list(ids), skip_special_tokens=False))
 
 
 def _transcripts(model: Any, files: list[str], settings: Settings) -> Iterator[tuple[str, generate.Segment]]:
@@ -92,4 +112,22 @@ def _clock(seconds: float) -> str:
     return f"{int(minutes):02d}:{rest:05.2f}"
 
 
-JOBS: dict[str, Job] = {"transcribe": Job(_answer, _show)}
+@torch.inference_mode()
+def _classify(model: Any, files: list[str], settings: Settings) -> Answers:
+    """Return the likeliest labels of each sound."""
+    model = _prepared(model)
+    answers: Answers = []
+    for name, sound in _sounds(model, files, settings):
+        given = {key: value.to(model.device) for key, value in model.processor([sound]).items()}
+        likeliest = model(**given).logits[0].float().softmax(-1).sort(descending=True)
+        for index, probability in list(zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True))[:TOP]:
+            answers.append({"input": name, "label": label(model, index), "probability": probability})
+    return answers
+
+
+def _show_labels(model: Any, files: list[str], settings: Settings) -> None:
+    rows = [(a["label"], f"{a['probability']:.4f}", a["input"]) for a in _classify(model, files, settings)]
+    print_table(("label", "probability", "input"), rows)
+
+
+JOBS: dict[str, Job] = {"transcribe": Job(_answer, _show), "classify-sound": Job(_classify, _show_labels)}

@@ -95,7 +95,8 @@ def usual_hearing(embed: spec.Embedding) -> SpectrogramReader | WaveformReader:
     """Return what reads sound for a model whose files do not say, by how it begins."""
     if isinstance(embed, spec.Spectrogram):
         return SpectrogramReader(embed.mels, 2 * embed.position.length * 160)
-    return WaveformReader()
+    first = embed.filters[0].norm if isinstance(embed, spec.Waveform) else None
+    return WaveformReader(masks=not isinstance(first, spec.TimeNorm))
 
 
 def sound_of(sound: Sound, rate: int) -> Tensor:
