@@ -122,7 +122,13 @@ def _waveforms(label: str, **changes: Any) -> list[Row]:
     ]
 
 
+def heard(config: Any, side: str | None) -> dict[str, Tensor]:
+    """Draw three spectrograms."""
+    return {"input_features": spectrograms(config)}
+
+
 ROWS: tuple[Row, ...] = (
+    *rows(partial(whisper, classifier_proj_size=9), "WhisperForAudioClassification", given=heard),
     *rows(whisper, "WhisperModel WhisperForConditionalGeneration", given=heard_and_written),
     *_waveforms("post-norm", do_stable_layer_norm=False),
     *_waveforms("pre-norm", do_stable_layer_norm=True),

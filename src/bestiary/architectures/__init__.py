@@ -223,6 +223,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "esm1b": Architecture(esm.esm1b, "masked-lm", _ESM),
     "wav2vec2": Architecture(wav2vec2.wav2vec2, "pretraining", _WAVEFORM),
     "hubert": Architecture(wav2vec2.hubert, "pretraining", _WAVEFORM),
+    "whisper_encoder": Architecture(
+        whisper.whisper_encoder, "encoder", {"audio-classification": wav2vec2.classify_sound}
+    ),
     "whisper": Architecture(whisper.whisper, "speech-recognition", _SEQ2SEQ),
     "cross_unet": Architecture(diffusion.cross_unet, "denoising", {}),
     "dit": Architecture(dit.dit, "denoising", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bestiary.architectures.vary import varies
 from bestiary.spec import (
     MLP,
     Activation,
@@ -18,6 +19,7 @@ from bestiary.spec import (
     Stack,
     Tokens,
     Tower,
+    Transformer,
 )
 
 
@@ -61,3 +63,13 @@ def whisper(
         Stack((layer(decoder_heads or heads, decoder_hidden or hidden, True),) * decoder_depth, norm),
     )
     return EncoderDecoder(dim, encoder, decoder, {"lm": LMHead()})
+
+
+_ALONE = {"decoder_depth": 1, "vocab": 1, "length": 1, "decoder_heads": None, "decoder_hidden": None}
+
+
+@varies(whisper, fixed=_ALONE)
+def whisper_encoder(model: EncoderDecoder) -> Transformer:
+    """Whisper's encoder alone, which labels sounds."""
+    assert isinstance(model.encoder.embed, Spectrogram)
+    return Transformer(model.dim, model.encoder.embed, model.encoder.stack)

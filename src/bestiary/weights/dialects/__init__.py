@@ -99,6 +99,7 @@ DIALECTS: dict[str, Dialect] = {
         wav2vec2.DIALECT,
         wav2vec2.HUBERT,
         whisper.DIALECT,
+        whisper.CLASSIFIER,
         clip.CLIP_TEXT,
         esm.DIALECT,
         *vits.DIALECTS,

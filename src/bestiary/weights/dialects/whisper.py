@@ -103,7 +103,54 @@ DIALECT = Dialect(
     tasks={"WhisperForConditionalGeneration": "speech-recognition", "WhisperModel": "base"},
     repeated={"proj_out.weight": "decoder.embed.tokens.weight"},
     arguments=_arguments,
+    says=lambda config: not _labels(config),
 )
+
+_DECODER = ("decoder_layers", "decoder_attention_heads", "decoder_ffn_dim", "vocab_size", "max_target_positions")
+_ENCODER = KEYS.replace("[model.]", "").splitlines()
+ENCODER_KEYS = (
+    "\n".join(line.removeprefix("encoder.") for line in _ENCODER if line.startswith("encoder."))
+    + """
+heads.classifier.map.{weight,bias} = projector.{weight,bias}
+heads.classifier.output.{weight,bias} = classifier.{weight,bias}
+"""
+)
+
+
+def _labels(config: Mapping[str, Any]) -> bool:
+    """Tell whether a config is that of an encoder alone, with a head that labels sounds."""
+    return "WhisperForAudioClassification" in (config.get("architectures") or ())
+
+
+def _encoder_arguments(spec: Any) -> Arguments:
+    attention, mlp = own_layers(spec.stack)[0]
+    return {
+        "dim": spec.dim,
+        "encoder_depth": len(own_layers(spec.stack)),
+        "heads": attention.at("heads"),
+        "hidden": mlp.at("hidden"),
+        "mels": spec.embed.mels,
+        "source": spec.embed.position.length,
+        "activation": mlp.at("activation"),
+        "dropout": mlp.dropout,
+        "attention_dropout": attention.op.at("dropout"),
+        "activation_dropout": mlp.op.at("dropout"),
+    }
+
+
+CLASSIFIER = Dialect(
+    name="whisper-classifier",
+    model_type="whisper",
+    says=_labels,
+    architecture=always("whisper_encoder"),
+    architectures=("whisper_encoder",),
+    keys=always(ENCODER_KEYS),
+    config={**CONFIG, **dict.fromkeys(_DECODER, WAIVE)},
+    tasks={"WhisperForAudioClassification": "audio-classification"},
+    told={"classifier_proj_size": "heads.classifier.width"},
+    arguments=_encoder_arguments,
+)
+"""The encoder alone under a head that labels sounds."""
 
 
 def _original_side(side: str, name: str) -> str:
