@@ -8,6 +8,7 @@ from bestiary.architectures import make, with_task
 from bestiary.spec import WindowBias
 
 IMAGE: dict[str, Any] = {"dim": 24, "depth": 3, "heads": 4, "hidden": 40, "image": 12, "patch": 4}
+PYRAMID: dict[str, Any] = {"dim": 12, "depths": (2, 3), "heads": (2, 4), "window": 2, "image": 16, "patch": 2}
 DECODER = {"decoder_dim": 20, "decoder_depth": 2, "decoder_heads": 2, "decoder_hidden": 36}
 
 OTHERS: dict[str, Any] = {
@@ -27,6 +28,10 @@ VARIANTS: dict[str, Any] = {
     "dinov2 gated": with_task(
         make("dinov2", dim=24, depth=2, heads=4, image=12, patch=4, gated=True), "dinov2", "image-classification", 5
     ),
+    "swin": make("swin", **PYRAMID, labels=5),
+    "swinv2": make("swinv2", **PYRAMID, labels=5, trained=(0, 3)),
+    "swin_masked": make("swin_masked", **PYRAMID),
+    "swinv2_masked": make("swinv2_masked", **PYRAMID),
     "window": make("vit", **IMAGE, labels=5).at("embed.extra", 0).at("stack.layers[*].attn.position", WindowBias(3)),
 }  # fmt: skip
 """Kinds of nodes that those do not have."""

@@ -34,6 +34,7 @@ from bestiary.architectures import (
     modernbert,
     opt,
     palm,
+    swin,
     t5,
     transfo_xl,
     transformer,
@@ -147,6 +148,7 @@ _WAVEFORM: dict[str, Task] = {
     "speech-recognition": wav2vec2.write_letters,
     "audio-classification": wav2vec2.classify_sound,
 }
+_PYRAMID: dict[str, Task] = {"base": swin.mean_alone, "image-classification": swin.classify_mean}
 
 ARCHITECTURES: dict[str, Architecture] = {
     "transformer": Architecture(transformer.transformer, "seq2seq-lm", _SEQ2SEQ),
@@ -239,6 +241,10 @@ ARCHITECTURES: dict[str, Architecture] = {
         vit.beit, "image-classification", {"base": vit.pooled_patches, "masked-image-modeling": vit.visual_words}
     ),
     "dinov2": Architecture(vit.dinov2, "base", {"image-classification": vit.classify_first_and_mean}),
+    "swin": Architecture(swin.swin, "image-classification", {"base": swin.mean_alone}),
+    "swinv2": Architecture(swin.swinv2, "image-classification", {"base": swin.mean_alone}),
+    "swin_masked": Architecture(swin.swin_masked, "masked-image-modeling", _PYRAMID),
+    "swinv2_masked": Architecture(swin.swinv2_masked, "masked-image-modeling", _PYRAMID),
     "mae": Architecture(vit.mae, "masked-image-modeling", {"base": heads.no_head}),
 }
 
@@ -259,10 +265,10 @@ def make(name: str, **arguments: Any) -> Model:
     for argument, value in list(arguments.items()):
         if argument not in known:
             raise BestiaryError(f"{name} takes no argument '{argument}'{nearest(argument, known)}")
-        if isinstance(value, int) and not isinstance(value, bool):
-            least = 0 if argument in _MAY_BE_ZERO else 1
-            most = MAX_DEPTH if argument.endswith("depth") else MAX_SIZE - 1
-            if not least <= value <= most:
+        least = 0 if argument in _MAY_BE_ZERO or isinstance(value, tuple) else 1
+        most = MAX_DEPTH if argument.endswith(("depth", "depths")) else MAX_SIZE - 1
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int) and not isinstance(number, bool) and not least <= number <= most:
                 raise BestiaryError(f"{name}: {argument} is {value}; give a number from {least} to {most}")
         if isinstance(value, Mapping):
             arguments[argument] = _part(name, argument, value)

@@ -97,6 +97,8 @@ class Context:
 
     told: Tensor | None = None
     """The vector that modulates layers, ``[B, 1, dim]``."""
+    grid: tuple[int, int] | None = None
+    """How many places high and wide the map is whose places are the tokens."""
 
     skips: float = 0.0
     """The probability with which the running layer's branches are skipped by a sample that is trained on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.nn.context import Context
@@ -90,10 +91,38 @@ class PatchPixels(nn.Module):
         output.logits = self.output(x)[:, self.extra :]
 
 
+class PlaceMean(nn.Module):
+    """The mean of all places."""
+
+    def __init__(self, node: spec.PlaceMean, model: spec.Model) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``pooler_output``, ``[B, dim]``."""
+        output.pooler_output = context.pooled = x.mean(1)
+
+
+class PixelBlocks(nn.Module):
+    """A block of pixels for each place."""
+
+    def __init__(self, node: spec.PixelBlocks, model: spec.Model) -> None:
+        super().__init__()
+        self.side = node.side
+        self.output = nn.Linear(model.dim, node.channels * node.side**2)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``reconstruction``, ``[B, channels, H, W]``."""
+        assert context.grid is not None
+        blocks = self.output(x).transpose(1, 2).unflatten(2, context.grid)
+        output.reconstruction = F.pixel_shuffle(blocks, self.side)
+
+
 HEADS = {
     spec.FirstVector: FirstVector,
     spec.PatchMean: PatchMean,
     spec.DistilledClassifier: DistilledClassifier,
     spec.PatchClassifier: PatchClassifier,
     spec.PatchPixels: PatchPixels,
+    spec.PlaceMean: PlaceMean,
+    spec.PixelBlocks: PixelBlocks,
 }

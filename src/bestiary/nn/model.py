@@ -17,6 +17,7 @@ from bestiary.nn.multimodal import DualEncoder
 from bestiary.nn.patch_diffusion import PatchDenoiser
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.pipelines import LatentDiffusion
+from bestiary.nn.pyramids import Pyramid
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
@@ -59,6 +60,7 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.Transformer: _one_tower,
     spec.EncoderDecoder: _two_towers,
     spec.ConvNet: ConvNet,
+    spec.Pyramid: Pyramid,
     spec.DualEncoder: lambda node: DualEncoder(node, model),
     spec.PatchDenoiser: PatchDenoiser,
     spec.UNet: UNet,

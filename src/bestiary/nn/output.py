@@ -73,6 +73,9 @@ class Output:
     latents: Tensor | None = None
     """``[B, dim, H, W]``: the map that an autoencoder makes of an image."""
 
+    reconstruction: Tensor | None = None
+    """``[B, channels, H, W]``: an image, told from one whose patches were masked."""
+
     @property
     def prediction_logits(self) -> Tensor | None:
         """The language-model scores, under their name beside a sentence head."""

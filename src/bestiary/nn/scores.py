@@ -101,6 +101,32 @@ class GridBias(WindowBias):
         return pairs
 
 
+class ContinuousBias(nn.Module):
+    """A number for each offset between two places of a window and each head, told by an MLP."""
+
+    def __init__(self, node: spec.ContinuousBias, heads: int) -> None:
+        super().__init__()
+        self.node = node
+        self.up, self.down = nn.Linear(2, node.hidden), nn.Linear(node.hidden, heads, bias=False)
+
+    def forward(self, q: Tensor, k: Tensor, context: Context) -> Tensor:
+        """Return ``[1, heads, T, T]``."""
+        side = self.node.side
+        offsets, index = context.once(self.node, lambda: (self.offsets(q), _offsets(side, q.device)))
+        table = self.down(F.relu(self.up(offsets)))
+        return 16 * torch.sigmoid(table[index]).permute(2, 0, 1)[None]
+
+    def offsets(self, like: Tensor) -> Tensor:
+        """Return the logarithms of all offsets, ``[(2 side - 1) ** 2, 2]``, in float32 as published."""
+        side = self.node.side
+        measure = self.node.trained or side
+        steps = torch.arange(1 - side, side, device=like.device).float()
+        steps = steps / (measure - 1) if measure > 1 else steps
+        steps = steps * 8
+        logs = steps.sign() * torch.log2(steps.abs() + 1.0) / math.log2(8)
+        return torch.cartesian_prod(logs, logs).to(like.dtype)
+
+
 def _offsets(side: int, device: torch.device) -> Tensor:
     """Number the offsets between two places of a square, rows before columns, ``[side ** 2, side ** 2]``."""
     place = torch.arange(side**2, device=device)
@@ -112,6 +138,7 @@ SCORES: dict[type[spec.ScorePosition], Callable[[Any, int], nn.Module]] = {
     spec.T5Bias: T5Bias,
     spec.WindowBias: WindowBias,
     spec.GridBias: GridBias,
+    spec.ContinuousBias: ContinuousBias,
     spec.Alibi: Alibi,
     spec.KeyAlibi: KeyAlibi,
     spec.CoarseAlibi: CoarseAlibi,

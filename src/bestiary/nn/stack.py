@@ -26,6 +26,7 @@ from bestiary.nn.rotary import held
 from bestiary.nn.scores import score_position
 from bestiary.nn.sparse import self_attention
 from bestiary.nn.windowed import WindowedAttention
+from bestiary.nn.windows import CosineAttention, Windows
 from bestiary.spec import branch_names, own_layers, run_order
 
 
@@ -86,6 +87,8 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.TiedRelativeAttention: TiedRelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,
     spec.WindowedAttention: WindowedAttention,
+    spec.CosineAttention: CosineAttention,
+    spec.Windows: lambda node, dim: Windows(node, dim, op),
     spec.DisentangledAttention: DisentangledAttention,
     spec.InputConvolution: InputConvolution,
     spec.Blank: Blank,
@@ -178,12 +181,13 @@ class Stack(nn.Module):
         self.frequencies: Tensor | None
         self.register_buffer("frequencies", held_frequencies(node, dim))
         self.drop_path = node.drop_path / max(len(self.order) - 1, 1)
+        self.before = 0
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, T, dim]`` to the same shape."""
         context.shared_scores, context.entered, context.frequencies = self.position, x, self.frequencies
         for context.depth, index in enumerate(self.order):
-            context.skips = self.drop_path * context.depth
+            context.skips = self.drop_path * (self.before + context.depth)
             x = self.layers[index](x, context)
         return x if self.norm is None else self.norm(x)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import control, feature_maps, folding, images, multimodal, patch_diffusion, speech
+from bestiary.sizing import control, feature_maps, folding, images, multimodal, patch_diffusion, pyramids, speech
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
@@ -31,6 +31,7 @@ from bestiary.spec import (
     BucketTable,
     Classifier,
     Contacts,
+    CosineAttention,
     CrossAttention,
     CrossWidthAttention,
     DisentangledAttention,
@@ -178,6 +179,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     Autoencoder: feature_maps.autoencoder_pass,
     LatentDiffusion: _latent_diffusion,
     FoldingModel: folding.flops,
+    **pyramids.WHOLE,
 }
 """For each kind of whole model: how many tokens a pass reads, and what its modules cost."""
 
@@ -264,6 +266,7 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     **control.FLOPS,
     **speech.FLOPS,
     **images.FLOPS,
+    **pyramids.FLOPS,
     Tokens: each,
     TaskTokens: each,
     Targeted: each,
@@ -276,6 +279,7 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     Attention: _attention,
     QKNormAttention: _attention,
     BoundedAttention: _attention,
+    CosineAttention: _attention,
     CrossAttention: _cross_attention,
     RelativeAttention: _relative,
     TiedRelativeAttention: _relative,

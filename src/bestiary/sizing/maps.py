@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import control_maps, images, map_attention, patch_diffusion, speech_maps
+from bestiary.sizing import control_maps, images, map_attention, patch_diffusion, pyramids, speech_maps
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
@@ -19,6 +19,7 @@ from bestiary.spec import (
     BoundedAttention,
     Classifier,
     Contacts,
+    CosineAttention,
     CrossAttention,
     DisentangledAttention,
     DroppedTokens,
@@ -163,9 +164,11 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     **control_maps.MAPS,
     **speech_maps.MAPS,
     **images.MAPS,
+    **pyramids.MAPS,
     Attention: _attention,
     QKNormAttention: _attention,
     BoundedAttention: _attention,
+    CosineAttention: _attention,
     CrossAttention: _attention,
     RelativeAttention: _relative,
     TiedRelativeAttention: _relative,

@@ -24,6 +24,7 @@ from bestiary.spec import (
     Model,
     Patches,
     Prefix,
+    Pyramid,
     Rotary,
     SinusoidalHalves,
     SinusoidalTable,
@@ -143,7 +144,7 @@ def _positive(name: str, tokens: int) -> int:
 def _reader(spec: Model) -> Embedding | None:
     if isinstance(spec, EncoderDecoder):
         return spec.decoder.embed
-    return spec.embed if isinstance(spec, Transformer) else None
+    return spec.embed if isinstance(spec, Transformer | Pyramid) else None
 
 
 def _has_length(node: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.edit import walk_once
@@ -48,6 +48,9 @@ def _stacks(spec: Any) -> Iterator[Any]:
         part = getattr(spec, field.name)
         if field.name == "stack":
             yield part
+        elif isinstance(part, tuple):
+            models = [each for each in cast("tuple[Any, ...]", part) if isinstance(each, Model)]
+            yield from (stack for each in models for stack in _stacks(each))
         elif isinstance(part, Model | Tower):
             yield from _stacks(part)
 

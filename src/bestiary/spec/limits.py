@@ -11,7 +11,19 @@ from bestiary.spec.node import Node
 MAX_DEPTH = 10_000
 """No published model comes near; a corrupt config that asks for a billion layers must not be obeyed."""
 MAX_SIZE = 2**31
-_ZERO_ALLOWED = {"random", "types", "offset", "extra", "pad", "separator", "blank", "token", "mask_token", "end"}
+_ZERO_ALLOWED = {
+    "random",
+    "types",
+    "offset",
+    "extra",
+    "pad",
+    "separator",
+    "blank",
+    "token",
+    "mask_token",
+    "end",
+    "shift",
+}
 
 
 def field_problems(node: Node) -> list[str]:

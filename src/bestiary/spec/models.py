@@ -106,7 +106,9 @@ def vocabulary(model: Model) -> Tokens | NarrowTokens | None:
 def as_heads_see(model: Model) -> Model:
     """Return a model as wide as what its heads read."""
     embed = model.embed if isinstance(model, Transformer) else None
-    return model.replace(dim=embed.width) if isinstance(embed, NarrowTokens) else model
+    tiers: tuple[Model, ...] = getattr(model, "tiers", ())  # of a pyramid, which is made of models
+    width = embed.width if isinstance(embed, NarrowTokens) else tiers[-1].dim if tiers else model.dim
+    return model.replace(dim=width)
 
 
 def vocab_size(model: Model) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from bestiary.errors import BestiaryError
 from bestiary.spec.check import check
@@ -66,7 +66,7 @@ def resize(
     branches follows the depth. Explicit head widths, grouped key-value heads, MLP and embedding widths scale with
     ``dim`` (and ``heads``). Raises ``BestiaryError`` with the path when the sizes do not go together.
     """
-    parts = [f.name for f in dataclasses.fields(spec) if isinstance(getattr(spec, f.name), Model)]
+    parts = [f.name for f in dataclasses.fields(spec) if _of_models(getattr(spec, f.name))]
     if not isinstance(spec, Transformer | EncoderDecoder):
         what = f"is made of models ({', '.join(parts)})" if parts else "is convolutional"
         raise BestiaryError(f"{type(spec).__name__} {what} with sizes of their own: make it anew at other ones")
@@ -108,6 +108,11 @@ def tiny(spec: Spec) -> Spec:
         length=128,
     )
     return small
+
+
+def _of_models(part: Any) -> bool:
+    """Tell whether a part of a model is a model, or several."""
+    return isinstance(part, Model) or (isinstance(part, tuple) and any(map(_of_models, cast("tuple[Any, ...]", part))))
 
 
 def _part(part: PatchDecoder, old: int, new: int) -> PatchDecoder:

@@ -54,6 +54,8 @@ from bestiary.spec.positions import (
     T5Bias,
 )
 from bestiary.spec.proteins import BlankedTokens, Contacts, DroppedTokens, HeldRotary, attention_maps
+from bestiary.spec.pyramids import RULES as PYRAMIDS
+from bestiary.spec.pyramids import PlaceMean
 from bestiary.spec.recurrence import (
     QueryBiases,
     Recurrent,
@@ -378,13 +380,14 @@ def _classifier(node: Classifier, spec: Any) -> Iterator[str]:
 
 def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
     kinds: list[type[Node]] = [type(head) for head in spec.heads.values()]
-    if not any(kind in (Pooler, PatchMean, FirstVector) for kind in kinds[: kinds.index(type(node))]):
+    if not any(kind in (Pooler, PatchMean, FirstVector, PlaceMean) for kind in kinds[: kinds.index(type(node))]):
         yield "what reads the pooled vector needs a Pooler before it among the heads"
 
 
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **SPEECH_RULES,
     **IMAGES,
+    **PYRAMIDS,
     Attention: _attention,
     QKNormAttention: _projected_otherwise,
     BoundedAttention: _projected_otherwise,

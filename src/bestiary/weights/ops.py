@@ -180,6 +180,7 @@ OPS: dict[str, Op] = {
     "rows": Op(_rows, _apart),
     "table": Op(_each(_as_row), _each(_row)),
     "pixel": Op(_each(_of_pixels), _each(_as_convolution)),
+    "column": Op(_each(lambda tensor, node: tensor.flatten()), _each(lambda tensor, node: tensor[:, None, None])),
     "row": Op(_each(_row), _each(_as_row)),
     "heads": Op(_each(_heads_flat), _each(_heads_apart)),
     "rotary_q": Op(
@@ -195,6 +196,7 @@ OPS: dict[str, Op] = {
 and values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one
 on another; ``in_layers`` takes one of the copies that all layers have; ``unwrap`` drops a leading axis of one;
 ``flatten`` makes a convolution over patches a matrix, ``pixel`` one over single pixels; ``row`` takes a table's only
-row, ``table`` makes one of a row, ``rows`` lays several such under one another, ``vector`` is one by itself; ``heads``
-makes one of the two axes of heads and of their widths; ``rotary_q`` and ``rotary_k`` turn pairs of neighboring
-coordinates into pairs of halves, in the part of each head that is turned."""
+row, ``table`` makes one of a row, ``rows`` lays several such under one another; ``vector`` is one by itself,
+``column`` one along the first of three axes; ``heads`` makes one of the two axes of heads and of their widths;
+``rotary_q`` and ``rotary_k`` turn pairs of neighboring coordinates into pairs of halves, in the part of each head that
+is turned."""

@@ -41,7 +41,9 @@ def _on_images(model: Any, heads: list[Any]) -> str:
         return "classify-image"
     if any(isinstance(head, spec.PatchPixels) for head in heads):
         return "restore-image"
-    if heads and all(isinstance(head, spec.Pooler | spec.FirstVector | spec.PatchMean) for head in heads):
+    if heads and all(
+        isinstance(head, spec.Pooler | spec.FirstVector | spec.PatchMean | spec.PlaceMean) for head in heads
+    ):
         return "compare-images"
     raise _idle(model)
 

@@ -21,6 +21,7 @@ from bestiary.spec.images import (
     places,
 )
 from bestiary.spec.multimodal import NormedPatches
+from bestiary.spec.pyramids import PaddedPatches, PixelBlocks, PlaceMean
 
 
 def patch_lines(embed: Patches, dim: int) -> Iterator[Line]:
@@ -29,6 +30,8 @@ def patch_lines(embed: Patches, dim: int) -> Iterator[Line]:
     pixels = embed.channels * embed.patch**2
     bias = "" if isinstance(embed, NormedPatches) else " + b"
     yield f"x = patches(pixel_values) @ W{bias}", f"{count} patches of {pixels} values -> [B, {count}, {dim}]"
+    if isinstance(embed, PaddedPatches):
+        yield f"x = {norm_word(embed.norm)}(x)", ""
     if isinstance(embed, MaskedPatches):
         yield "x = where(bool_masked_pos, mask, x)", "a learned vector for masked patches"
     if isinstance(embed, VisiblePatches):
@@ -68,10 +71,21 @@ def _pixels(name: str, head: PatchPixels, spec: Any) -> Iterator[Line]:
     yield f"logits = {norm}[:, 1:] @ W + b", f"{embed.channels * embed.patch**2} values for each patch"
 
 
+def _place_mean(name: str, head: PlaceMean, spec: Any) -> Iterator[Line]:
+    yield "pooler_output = mean(x)", f"head {name}: over all places"
+
+
+def _blocks(name: str, head: PixelBlocks, spec: Any) -> Iterator[Line]:
+    side = head.side
+    yield "reconstruction = blocks(x @ W + b)", f"head {name}: {side} x {side} pixels for each place"
+
+
 HEADS: dict[type[Head], Callable[[str, Any, Any], Iterator[Line]]] = {
     FirstVector: _first,
     PatchMean: _mean,
     DistilledClassifier: _distilled,
     PatchClassifier: _patch_classifier,
     PatchPixels: _pixels,
+    PlaceMean: _place_mean,
+    PixelBlocks: _blocks,
 }

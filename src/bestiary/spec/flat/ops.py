@@ -9,6 +9,7 @@ from bestiary.spec.control import LastHidden
 from bestiary.spec.experts import Experts, Top1, Top2
 from bestiary.spec.feature_maps import CrossWidthAttention, GroupNorm, JoinedAttention
 from bestiary.spec.fusion import Fusion
+from bestiary.spec.images import WindowBias
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.norms import (
     HeadNorm,
@@ -49,6 +50,7 @@ from bestiary.spec.positions import (
     ScorePosition,
     T5Bias,
 )
+from bestiary.spec.pyramids import ContinuousBias, CosineAttention, Windows
 from bestiary.spec.recurrence import QueryBiases, RelativeAttention, TiedRelativeAttention, TwoStreamAttention
 
 Line = tuple[str, str]
@@ -66,6 +68,8 @@ def score_word(position: ScorePosition) -> str:
         return "table[bucket(key - query)]"
     if isinstance(position, KeyAlibi | CoarseAlibi):
         return "slope * key" if isinstance(position, KeyAlibi) else "bfloat16(slope * key) / sqrt(head_dim)"
+    if isinstance(position, WindowBias | ContinuousBias):
+        return "table[key - query]" if isinstance(position, WindowBias) else "16 * sigmoid(mlp(log(key - query)))"
     return "-slope * |key - query|" if isinstance(position, Alibi) else "position"
 
 
@@ -169,12 +173,15 @@ def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Work:
     if isinstance(op, QKNormAttention):
         norm = norm_word(op.qk_norm.norm)
         yield f"q, k = {norm}(q), {norm}(k)", _SPANS[type(op.qk_norm)]
+    if isinstance(op, CosineAttention):
+        yield "q, k = min(s, limit) * q / length(q), k / length(k)", f"s is learned for each head; limit {op.limit:g}"
     if isinstance(op, BoundedAttention):
         yield "q, k, v = clip(q), clip(k), clip(v)", f"between {-op.bound:g} and {op.bound:g}"
     if isinstance(op, Attention) and isinstance(op.position, Rotary):
         share = "" if op.position.fraction == 1 else f"the first {op.position.fraction:g} of each head, "
         yield "q, k = rotate(q, positions), rotate(k, positions)", f"{share}base {op.position.base:g}"
     scale = head_dim**-0.5 if op.scale is None else op.scale
+    scale = 1.0 if isinstance(op, CosineAttention) else scale
     terms = ["q @ k.T" + (f" * {scale:.4g}" if scale != 1 else "")]
     if isinstance(op, Attention) and isinstance(op.position, ScorePosition):
         terms.append(score_word(op.position))
@@ -191,6 +198,13 @@ def _joined(op: JoinedAttention, x: str, dim: int) -> Work:
     yield f"v = concat(memory @ Uv{bias['v'].replace('b', 'c')}, {x} @ Wv{bias['v']})", ""
     yield f"a = softmax(q @ k.T * {head_dim**-0.5 if op.scale is None else op.scale:.4g}) @ v", ""
     return f"a @ Wo{bias['o']}"
+
+
+def _in_windows(op: Windows, x: str, dim: int) -> Work:
+    shift = f", after a shift by {op.shift}" if op.shift else ""
+    yield f"w = windows({x})", f"{op.side} x {op.side} places{shift}"
+    result = yield from op_lines(op.attention, "w", dim)
+    return f"on_map({result})"
 
 
 def _recurrent(op: RelativeAttention | TwoStreamAttention, x: str, dim: int) -> Work:
@@ -245,6 +259,8 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     Attention: _attention,
     QKNormAttention: _attention,
     BoundedAttention: _attention,
+    CosineAttention: _attention,
+    Windows: _in_windows,
     CrossAttention: _attention,
     CrossWidthAttention: _attention,
     JoinedAttention: _joined,

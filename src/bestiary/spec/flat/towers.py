@@ -23,6 +23,7 @@ from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
+from bestiary.spec.flat.pyramids import WHOLE as PYRAMIDS
 from bestiary.spec.flat.speech import EMBEDDINGS as SOUNDS
 from bestiary.spec.fold import fold
 from bestiary.spec.folding import FoldingModel
@@ -107,6 +108,7 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     **feature_maps.sheets(_stack_lines, _text_lines),
     FoldingModel: folding.sheet,
     **MULTIMODAL,
+    **PYRAMIDS,
 }
 
 
@@ -124,12 +126,17 @@ def _aligned(code: str, remark: str) -> str:
 def tower_lines(embed: Embedding, stack: Stack, spec: Any, ids: str, length: str) -> Iterator[Line]:
     """Yield the lines of an embedding and a stack."""
     yield from _embed(embed, spec, ids, length)
+    yield from stack_lines(stack, spec.dim)
+
+
+def stack_lines(stack: Stack, dim: int) -> Iterator[Line]:
+    """Yield the lines of a stack."""
     if stack.position is not None:  # shown in each attention, which is where it acts
         yield f"# {score_word(stack.position)} is learned or computed once and shared by every layer", ""
         stack = swap(
             stack, Attention, lambda attention: attention.replace(position=attention.position or stack.position)
         )
-    yield from _layers(stack.layers, spec.dim)
+    yield from _layers(stack.layers, dim)
     if stack.norm is not None:
         yield f"x = {norm_word(stack.norm)}(x)", ""
 
