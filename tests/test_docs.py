@@ -70,4 +70,5 @@ def test_every_node_has_a_row() -> None:
     extended |= {spec.BlankedTokens, spec.CrossAttention, spec.Contrast, spec.Patches, spec.WindowBias}
     extended |= {spec.MLP, spec.Normed}
     extended |= {spec.MaskedPatches, spec.PaddedPatches}
+    extended |= {spec.MLP, spec.Normed, spec.TextDiffusion}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}

@@ -20,6 +20,7 @@ from bestiary.nn.pipelines import LatentDiffusion
 from bestiary.nn.pyramids import Pyramid
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
+from bestiary.nn.text_diffusion import Cascade, TextDiffusion, TextUpscaler
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
 from bestiary.nn.unet import UNet
 from bestiary.nn.waveform import WaveformTransformer
@@ -30,6 +31,7 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.ScaledTokens: TokenTransformer,
     spec.BlankedTokens: TokenTransformer,
     spec.DroppedTokens: TokenTransformer,
+    spec.PaddedTokens: TokenTransformer,
     spec.NarrowTokens: NarrowTransformer,
     spec.Spectrogram: SpectrogramTransformer,
     spec.Waveform: WaveformTransformer,
@@ -63,6 +65,9 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.Pyramid: Pyramid,
     spec.DualEncoder: lambda node: DualEncoder(node, model),
     spec.PatchDenoiser: PatchDenoiser,
+    spec.TextDiffusion: lambda node: TextDiffusion(node, model),
+    spec.TextUpscaler: lambda node: TextUpscaler(node, model),
+    spec.Cascade: lambda node: Cascade(node, model),
     spec.UNet: UNet,
     spec.Autoencoder: Autoencoder,
     spec.LatentDiffusion: lambda node: LatentDiffusion(node, model),

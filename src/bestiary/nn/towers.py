@@ -18,6 +18,7 @@ from bestiary.nn.output import Output
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.proteins import BlankedTokens, DroppedTokens
 from bestiary.nn.stack import Stack
+from bestiary.nn.text_diffusion import PaddedTokens
 
 
 class TokenTransformer(OneTower):
@@ -193,6 +194,7 @@ TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
     spec.ScaledTokens: ScaledTokens,
     spec.BlankedTokens: BlankedTokens,
     spec.DroppedTokens: DroppedTokens,
+    spec.PaddedTokens: PaddedTokens,
 }
 
 _ALONE: dict[type[spec.Embedding], Callable[[Any, int], Tokens | NarrowTokens]] = {

@@ -78,7 +78,25 @@ class ClassCondition(nn.Module):
         return self.table(labels)
 
 
-CONDITIONS: dict[type[spec.Condition], Callable[[Any, int], nn.Module]] = {spec.ClassCondition: ClassCondition}
+class VectorCondition(nn.Module):
+    """A linear map of one more vector."""
+
+    def __init__(self, node: spec.VectorCondition, hidden: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(node.width, hidden)
+
+    def forward(self, given: dict[str, Tensor | None]) -> Tensor:
+        """Return what the vector that is given becomes, ``[B, hidden]``."""
+        vector = given["vector"]
+        if vector is None:
+            raise BestiaryError(f"this model is told more than the time: give vector, [batch, {self.map.in_features}]")
+        return self.map(vector)
+
+
+CONDITIONS: dict[type[spec.Condition], Callable[[Any, int], nn.Module]] = {
+    spec.ClassCondition: ClassCondition,
+    spec.VectorCondition: VectorCondition,
+}
 
 
 class UNet(Model):
@@ -113,17 +131,18 @@ class UNet(Model):
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
         class_labels: Tensor | None = None,
+        vector: Tensor | None = None,
     ) -> Output:
         """Predict what a noisy ``sample``, ``[B, channels, H, W]``, holds at ``timestep``, one or ``[B]``.
 
         ``encoder_hidden_states`` ``[B, S, width]`` are the vectors that attention reads, of a text mostly, with ones in
-        the mask for real tokens; ``class_labels`` are ``[B]``.
+        the mask for real tokens; ``class_labels`` are ``[B]``; ``vector`` ``[B, width]`` is one more that blocks know.
         """
         checked_map("sample", sample, self.spec.channels)
         times = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
         time = self.time(times)
         for condition in self.conditions:
-            time = time + condition({"class_labels": class_labels})
+            time = time + condition({"class_labels": class_labels, "vector": vector})
         read = nothing_read(sample)
         read.memory, read.memory_keep = encoder_hidden_states, padding(encoder_attention_mask)
         x = self.run(self.enter(sample), time, read)

@@ -13,7 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.sizing import control, feature_maps, folding, images, multimodal, patch_diffusion, pyramids, speech
+from bestiary.sizing import (
+    control,
+    feature_maps,
+    folding,
+    images,
+    multimodal,
+    patch_diffusion,
+    pyramids,
+    speech,
+    text_diffusion,
+)
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, pairs, reach, source_length
@@ -52,6 +62,7 @@ from bestiary.spec import (
     Node,
     Normed,
     NormedTokens,
+    PaddedTokens,
     Parallel,
     PatchDenoiser,
     Pooler,
@@ -174,6 +185,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
     **multimodal.WHOLE,
+    **text_diffusion.WHOLE,
     PatchDenoiser: patch_diffusion.denoiser_pass,
     UNet: feature_maps.unet_pass,
     Autoencoder: feature_maps.autoencoder_pass,
@@ -272,6 +284,7 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     Targeted: each,
     ScaledTokens: each,
     BlankedTokens: each,
+    PaddedTokens: each,
     DroppedTokens: each,
     SharedTokens: each,
     NormedTokens: each,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import control, feature_maps, folding, images, patch_diffusion, pyramids, speech
+from bestiary.sizing import control, feature_maps, folding, images, patch_diffusion, pyramids, speech, text_diffusion
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.linear import maps
@@ -352,4 +352,5 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **MULTIMODAL,
     **feature_maps.PARTS,
     **patch_diffusion.PARTS,
+    **text_diffusion.PARTS,
 }

@@ -293,6 +293,14 @@ from bestiary.spec.summaries import (
     Summary,
     TextEmbedding,
 )
+from bestiary.spec.text_diffusion import (
+    Cascade,
+    CosineBetas,
+    PaddedTokens,
+    TextDiffusion,
+    TextUpscaler,
+    VectorCondition,
+)
 from bestiary.spec.vary import with_position
 
 __all__ = [
@@ -319,6 +327,7 @@ __all__ = [
     "BoundedAttention",
     "BucketTable",
     "CTCHead",
+    "Cascade",
     "Causal",
     "Cell",
     "ClassCondition",
@@ -338,6 +347,7 @@ __all__ = [
     "ConvolvedPosition",
     "CornerConvDown",
     "CosineAttention",
+    "CosineBetas",
     "CrossAttention",
     "CrossWidthAttention",
     "DeepStem",
@@ -428,6 +438,7 @@ __all__ = [
     "OwnHeadNorm",
     "OwnMap",
     "PaddedPatches",
+    "PaddedTokens",
     "PairMLP",
     "PairOp",
     "Parallel",
@@ -510,7 +521,9 @@ __all__ = [
     "TaskTokens",
     "TemplateAngles",
     "Templates",
+    "TextDiffusion",
     "TextEmbedding",
+    "TextUpscaler",
     "TiedRelativeAttention",
     "Tier",
     "TimeCosines",
@@ -536,6 +549,7 @@ __all__ = [
     "TwoStreamAttention",
     "UNet",
     "UnitScores",
+    "VectorCondition",
     "VisiblePatches",
     "Waveform",
     "Window",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, TypeGuard, cast
 
-from bestiary.spec import map_rules
+from bestiary.spec import cascade_rules, map_rules
 from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
 from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
@@ -66,6 +66,7 @@ from bestiary.spec.recurrence import (
 from bestiary.spec.speech_rules import RULES as SPEECH_RULES
 from bestiary.spec.stacks import Repeat, Stack, own_layers
 from bestiary.spec.summaries import RULES as SUMMARIES
+from bestiary.spec.text_diffusion import PaddedTokens
 
 MAX_EXPERTS = 10_000
 _TAKEN = {"type", "half", "float", "double", "train", "eval", "apply", "to", "name", "keys", "items", "values", "pop"}
@@ -273,6 +274,11 @@ def _normed_tokens(node: NormedTokens, spec: Model) -> Iterator[str]:
         yield "NormedTokens has no norm; without one they are SharedTokens"
 
 
+def _padded_tokens(node: PaddedTokens, spec: Model) -> Iterator[str]:
+    yield from _tokens(node, spec)
+    yield from cascade_rules.padded_tokens(node, spec)
+
+
 def _sinusoids(node: SinusoidalAfterPadding, spec: Model) -> Iterator[str]:
     if spec.dim < 4:
         yield f"these sinusoids need two wavelengths at least, but dim {spec.dim} has room for {spec.dim // 2}"
@@ -435,6 +441,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **MULTIMODAL,
     **CONVOLUTIONAL,
     **map_rules.RULES,
+    **cascade_rules.RULES,
+    PaddedTokens: _padded_tokens,
 }
 
 

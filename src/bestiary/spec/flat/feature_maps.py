@@ -29,6 +29,7 @@ from bestiary.spec.flat.ops import Line
 from bestiary.spec.fold import fold
 from bestiary.spec.patch_diffusion import PatchDenoiser
 from bestiary.spec.stacks import Stack
+from bestiary.spec.text_diffusion import Cascade, TextDiffusion, TextUpscaler, VectorCondition
 
 Sheet = tuple[str, list[Line]]
 Layers = Callable[[Stack, int], Iterator[Line]]
@@ -101,6 +102,8 @@ def _unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
     for condition in node.conditions:
         if isinstance(condition, ClassCondition):
             yield "t = t + class[class_labels]", f"{condition.classes} classes"
+        elif isinstance(condition, VectorCondition):
+            yield "t = t + vector @ W + b", f"{condition.width} -> {node.time.hidden}"
     if any(isinstance(part, CrossWidthAttention | JoinedAttention) for _, part in walk_once(node)):
         yield "memory = encoder_hidden_states", "what attention reads"
     yield "x = conv(sample)", f"[B, {node.channels}, {node.size}, {node.size}] -> {node.dim} channels"
@@ -145,6 +148,19 @@ def _denoiser_lines(node: PatchDenoiser, layers: Layers) -> Iterator[Line]:
 def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, Callable[[Any], Sheet]]:
     """Return the sheet of each kind of model; ``text`` writes out a tower of text."""
 
+    def drawn(node: TextDiffusion) -> Sheet:
+        lines: list[Line] = [*text(node.text), ("encoder_hidden_states, vector = x, x[:, -1]", ""), ("", "")]
+        if isinstance(node, TextUpscaler):
+            lines.append(("sample = concat(sample, enlarged(low_res))", "bilinear"))
+        given = "input_ids, sample, timestep" + (", low_res" if isinstance(node, TextUpscaler) else "")
+        return f"def forward({given}):", [*lines, *_unet_lines(node.unet, layers)]
+
+    def cascade(node: Cascade) -> Sheet:
+        header, lines = drawn(node.text)
+        for index, part in enumerate(node.upscalers):
+            lines += [("", ""), (f"# upscaler {index}, to {part.unet.size} pixels", ""), *drawn(part)[1]]
+        return header, [(f"# the first part, of {node.text.unet.size} pixels", ""), *lines]
+
     def whole(node: LatentDiffusion) -> Sheet:
         schedule = node.schedule
         lines: list[Line] = [*text(node.text), ("encoder_hidden_states = x", ""), ("", "")]
@@ -156,6 +172,9 @@ def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, C
         return "def forward(input_ids, latents):", lines
 
     return {
+        TextDiffusion: drawn,
+        TextUpscaler: drawn,
+        Cascade: cascade,
         PatchDenoiser: lambda node: ("def forward(sample, timestep):", list(_denoiser_lines(node, layers))),
         UNet: lambda node: ("def forward(sample, timestep):", list(_unet_lines(node, layers))),
         Autoencoder: lambda node: ("def forward(pixel_values):", list(_autoencoder_lines(node, layers))),

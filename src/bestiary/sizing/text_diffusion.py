@@ -1,0 +1,66 @@
+"""Sizes of models that draw by a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bestiary.sizing import feature_maps
+from bestiary.sizing.cost import Pass, branch_costs, cost
+from bestiary.sizing.inside import Parts, Rule, model_inside, own, parts_of
+from bestiary.sizing.reach import context_length
+from bestiary.spec import Cascade, Model, Node, PaddedTokens, TextDiffusion, TextUpscaler, Tokens, VectorCondition
+
+Costs = Iterator[tuple[str, int]]
+
+
+def _padded_tokens(node: PaddedTokens, width: int, model: Model) -> Parts:
+    yield from parts_of(Tokens(node.vocab, node.types, node.position), width, model)
+    yield "padding", node.length * width
+
+
+def _text_diffusion(node: TextDiffusion, width: int, model: Model) -> Parts:
+    yield from model_inside("text", node.text)
+    yield from model_inside("unet", node.unet)
+
+
+def _cascade(node: Cascade, width: int, model: Model) -> Parts:
+    yield from model_inside("text", node.text)
+    for index, part in enumerate(node.upscalers):
+        yield from model_inside(f"upscalers[{index}]", part)
+
+
+def _diffusion_costs(prefix: str, node: TextDiffusion) -> Costs:
+    tokens = context_length(node.text)
+    run = Pass(node.text, tokens)
+    yield f"{prefix}text.embed", cost(node.text.embed, run)
+    for name, number in branch_costs(node.text.stack, run).items():
+        yield f"{prefix}text.stack.layers[*].{name}", number
+    for path, number in feature_maps.unet_pass(node.unet, None, tokens)[1]:
+        yield f"{prefix}unet.{path}", number
+
+
+def diffusion_pass(node: TextDiffusion, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """Return what it costs to read a text, and one step of the U-Net."""
+    return 1, _diffusion_costs("", node)
+
+
+def cascade_pass(node: Cascade, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """Return what one step of each part costs, texts read."""
+    parts = {"text.": node.text, **{f"upscalers[{index}].": part for index, part in enumerate(node.upscalers)}}
+    return 1, (piece for prefix, part in parts.items() for piece in _diffusion_costs(prefix, part))
+
+
+PARTS: dict[type[Node], Rule] = {
+    PaddedTokens: _padded_tokens,
+    VectorCondition: own(lambda node, width: (node.width + 1) * width),
+    TextDiffusion: _text_diffusion,
+    TextUpscaler: _text_diffusion,
+    Cascade: _cascade,
+}
+
+WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Costs]]] = {
+    TextDiffusion: diffusion_pass,
+    TextUpscaler: diffusion_pass,
+    Cascade: cascade_pass,
+}

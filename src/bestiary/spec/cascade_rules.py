@@ -1,0 +1,46 @@
+"""What models that draw by a text must keep to beyond the types of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bestiary.spec.edit import walk_once
+from bestiary.spec.feature_maps import CrossWidthAttention, JoinedAttention
+from bestiary.spec.models import Model
+from bestiary.spec.node import Node
+from bestiary.spec.positions import Learned
+from bestiary.spec.text_diffusion import Cascade, PaddedTokens, TextDiffusion, TextUpscaler, VectorCondition
+
+
+def padded_tokens(node: PaddedTokens, spec: Model) -> Iterator[str]:
+    """Yield what is wrong beyond what holds for any tokens."""
+    if not isinstance(node.position, Learned) or node.position.length != node.length or node.width or node.norm:
+        yield f"vectors for padding stand at {node.length} places, so position is Learned({node.length}), without more"
+
+
+def _text_diffusion(node: TextDiffusion, spec: Model) -> Iterator[str]:
+    if node.text.dim != node.dim:
+        yield f"the text's vectors are {node.text.dim} wide, but dim, which the U-Net reads, is {node.dim}"
+    kinds = CrossWidthAttention | JoinedAttention | VectorCondition
+    for width in dict.fromkeys(part.width for _, part in walk_once(node.unet) if isinstance(part, kinds)):
+        if width != node.dim:
+            yield f"the U-Net reads vectors {width} wide, but the text's are {node.dim}"
+    images = node.unet.channels // (1 + isinstance(node, TextUpscaler))
+    if node.unet.channels % (1 + isinstance(node, TextUpscaler)) or node.unet.out not in (images, 2 * images):
+        yield f"a U-Net that reads {node.unet.channels} channels cannot answer {node.unet.out} of an image"
+
+
+def _cascade(node: Cascade, spec: Model) -> Iterator[str]:
+    sides = [node.text.unet.size, *(part.unet.size for part in node.upscalers)]
+    if sides != sorted(set(sides)):
+        yield f"pictures grow from one part to the next, but their sides are {sides}"
+    if node.dim != node.text.dim:
+        yield f"dim is that of the first text tower, {node.text.dim}, not {node.dim}"
+
+
+RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
+    TextDiffusion: _text_diffusion,
+    TextUpscaler: _text_diffusion,
+    Cascade: _cascade,
+}
