@@ -40,6 +40,12 @@ BUILT: dict[str, Model] = {
     "clip": make("clip", dim=5, text=TOWERS["clip_text"], image=TOWERS["clip_vision"]),
     "clip of a network": make("clip", dim=5, text=TOWERS["clip_text"], image=TOWERS["clip_resnet"]),
     "a network with frozen norms": PLAIN,
+    "cm3": make("cm3", dim=16, depth=2, heads=4, hidden=24, vocab=50, length=9),
+    "siglip": make(
+        "siglip",
+        text={"architecture": "siglip_text"} | TEXT | {"width": 24},
+        image={"architecture": "siglip_vision"} | {key: size for key, size in VISION.items() if key != "width"},
+    ),
     "a sigmoid": DualEncoder(
         24,
         make("clip_text", **TEXT).with_heads({"pool": LastSummary(24)}),  # type: ignore[attr-defined]

@@ -7,7 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import CLIPConfig, CLIPTextConfig, CLIPVisionConfig, PretrainedConfig
+from transformers import (
+    CLIPConfig,
+    CLIPTextConfig,
+    CLIPVisionConfig,
+    PretrainedConfig,
+    SiglipConfig,
+    SiglipTextConfig,
+    SiglipVisionConfig,
+)
 
 from references.drawn import TOKENS, kept, texts
 from references.images import pixels
@@ -60,8 +68,43 @@ def both(config: Any, side: str | None) -> dict[str, Tensor]:
     return ended(config.text_config, side) | pixels(config.vision_config, side)
 
 
+def siglip_text(random: Random, **changes: Any) -> PretrainedConfig:
+    return SiglipTextConfig(
+        **encoder_sizes(random),
+        vocab_size=random.randrange(101, 150, 2),
+        max_position_embeddings=random.randrange(23, 50),
+        **{"projection_size": random.choice((7, 12)), "pad_token_id": random.choice((0, 1)), **changes},
+    )
+
+
+def siglip_vision(random: Random, **changes: Any) -> PretrainedConfig:
+    patch = random.choice((3, 5))
+    sizes = {"image_size": patch * random.choice((3, 4)), "patch_size": patch, "num_channels": random.choice((1, 3))}
+    return SiglipVisionConfig(**encoder_sizes(random), **sizes, **changes)
+
+
+def siglip(random: Random, **changes: Any) -> PretrainedConfig:
+    image = siglip_vision(random)
+    text = siglip_text(random, projection_size=image.hidden_size)
+    return SiglipConfig(text_config=text.to_dict(), vision_config=image.to_dict(), **changes)
+
+
+def read(config: Any, side: str | None) -> dict[str, Tensor]:
+    """Draw three texts."""
+    keep = kept(TOKENS, side)
+    return {"input_ids": texts(config, keep)} | ({} if side is None else {"attention_mask": keep})
+
+
+def read_both(config: Any, side: str | None) -> dict[str, Tensor]:
+    """Draw three texts and three images."""
+    return read(config.text_config, side) | pixels(config.vision_config, side)
+
+
 ROWS: tuple[Row, ...] = (
     *rows(clip_text, "CLIPTextModel CLIPTextModelWithProjection", given=ended),
     *rows(clip_vision, "CLIPVisionModel CLIPVisionModelWithProjection", given=pixels),
     *rows(clip, "CLIPModel", given=both),
+    *rows(siglip_text, "SiglipTextModel", given=read),
+    *rows(siglip_vision, "SiglipVisionModel", given=pixels),
+    *rows(siglip, "SiglipModel", given=read_both),
 )
