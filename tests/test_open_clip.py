@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from bestiary.data.tokenizers.folder import load_tokenizer
 from bestiary.nn import Model, build
 from bestiary.sizing import count
 from bestiary.weights.load import load_weights
@@ -132,3 +133,26 @@ def test_published_sizes() -> None:
     assert count(make("clip", dim=1024, text=text, image=image)).total == 102_007_137
     image = {"architecture": "clip_vision", "dim": 768, "depth": 12, "heads": 12, "hidden": 3072}
     assert count(make("clip", dim=512, text=text, image=image)).total == 151_277_313
+
+
+TEXTS = (
+    "a photo of a cat",
+    "Hello, World! it's 42 degrees",
+    "naïve café — 北京 🎉",
+    "  two   spaces\nand lines",
+    "I'll",
+)
+
+
+def test_byte_pairs_are_those_of_the_published_vocabulary(tmp_path: Path) -> None:
+    theirs = open_clip.tokenizer.SimpleTokenizer(clean="lower")
+    signs = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    words = {signs.get(word, word): number for word, number in theirs.encoder.items()}
+    merges = sorted(theirs.bpe_ranks, key=theirs.bpe_ranks.get)
+    (tmp_path / "vocab.json").write_text(json.dumps(words))
+    (tmp_path / "merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, merges), ""]))
+    ours = load_tokenizer(tmp_path)
+    assert len(words) == 49408
+    for text in TEXTS:
+        assert list(ours.encode(text)) == [theirs.sot_token_id, *theirs.encode(text), theirs.eot_token_id]
+    assert ours.decode(ours.encode("A photo of a cat"), skip_special_tokens=True) == "a photo of a cat"
