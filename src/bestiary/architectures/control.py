@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bestiary.spec import (
+    GLU,
     MLP,
     Activation,
+    AgentTokens,
     Attention,
     BinScores,
     Causal,
@@ -12,9 +14,12 @@ from bestiary.spec import (
     LastHidden,
     LayerNorm,
     Learned,
+    LMHead,
     NextAction,
     NextReturn,
     NextState,
+    PatchBlock,
+    RelativeAttention,
     Residual,
     Stack,
     Steps,
@@ -80,3 +85,32 @@ def trajectory_transformer(
     attention = Attention(heads, mask=(Causal(), LastHidden(embed.width)), dropout=attention_dropout)
     layer = (Residual(attention, norm, dropout=dropout), Residual(MLP(4 * dim), norm, dropout=dropout))
     return Transformer(dim, embed, Stack((layer,) * depth, norm), {"bins": BinScores()})
+
+
+def gato(
+    dim: int,
+    depth: int,
+    heads: int,
+    hidden: int,
+    text: int = 32000,
+    bins: int = 1024,
+    channels: int = 192,
+    *,
+    patch: int = 16,
+    intervals: int = 128,
+    places: int = 512,
+    dropout: float = 0.0,
+    eps: float = 1e-5,
+) -> Transformer:
+    """Gato (Reed et al. 2022): Transformer-XL's scores and gated MLPs over one sequence of all that is seen and done.
+
+    ``hidden`` units are half gates, half values. The stated counts need that and the map of distances in every layer;
+    ``channels`` of the block that patches go through nobody published.
+    """
+    norm = LayerNorm(eps)
+    attention = RelativeAttention(heads, mask=(Causal(),))
+    layer = (Residual(attention, norm, dropout=dropout), Residual(GLU(hidden // 2, "gelu"), norm, dropout=dropout))
+    embed = AgentTokens(
+        text + bins + 1, bins=bins, block=PatchBlock(channels), patch=patch, intervals=intervals, places=places
+    )
+    return Transformer(dim, embed, Stack((layer,) * depth, norm), {"lm": LMHead()})

@@ -84,9 +84,25 @@ class BinScores(nn.Module):
         output.logits = torch.einsum("btd,tnd->btn", x[:, -kept:], self.weight[place])
 
 
+class ActionBins(nn.Module):
+    """Scores of bins, read one token before each number of a motion."""
+
+    def __init__(self, node: spec.ActionBins, model: Any) -> None:
+        super().__init__()
+        embed: spec.Looks = model.embed
+        self.seen, self.images, self.actions = embed.learner.tokens, embed.images, embed.actions
+        self.output = nn.Linear(model.dim, embed.bins)
+
+    def forward(self, x: Tensor, context: Context, output: Output) -> None:
+        """Fill ``logits``, ``[B, images, actions, bins]``."""
+        steps = x.unflatten(1, (self.images, self.seen + self.actions))
+        output.logits = self.output(steps[:, :, self.seen - 1 : self.seen - 1 + self.actions])
+
+
 FORETOLD: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     spec.NextState: NextState,
     spec.NextAction: NextAction,
     spec.NextReturn: NextReturn,
     spec.BinScores: BinScores,
+    spec.ActionBins: ActionBins,
 }

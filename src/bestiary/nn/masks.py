@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bestiary.nn.context import Context
-from bestiary.spec import Causal, LastHidden, Mask, MemorySpan, Prefix, Window
+from bestiary.spec import Causal, HiddenActions, LastHidden, Mask, MemorySpan, Prefix, Window
 
 Mask_TK = Tensor
 
@@ -39,12 +39,18 @@ def _last_hidden(mask: LastHidden, query: Tensor, key: Tensor, context: Context)
     return (key % mask.period != mask.period - 1).expand(len(query), -1)
 
 
+def _hidden_actions(mask: HiddenActions, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    done = [place % (mask.seen + mask.done) >= mask.seen for place in (query, key)]
+    return ~(done[0] & done[1])
+
+
 _ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
     Causal: _causal,
     Window: _window,
     MemorySpan: _memory_span,
     Prefix: _prefix,
     LastHidden: _last_hidden,
+    HiddenActions: _hidden_actions,
 }
 
 

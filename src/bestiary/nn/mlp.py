@@ -24,6 +24,18 @@ class MLP(nn.Module):
         return self.down(F.dropout(self.activation(self.up(x)), self.dropout, self.training))
 
 
+class OneMap(nn.Module):
+    """A linear map alone."""
+
+    def __init__(self, node: spec.OneMap, dim: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to the same shape."""
+        return self.map(x)
+
+
 class GLU(nn.Module):
     """Up, times a gate behind the nonlinearity, down (Shazeer 2020)."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
+from bestiary.nn.agents import AgentTransformer
 from bestiary.nn.autoencoders import Autoencoder
 from bestiary.nn.base import Model
 from bestiary.nn.convolutional import ConvNet
@@ -18,6 +19,7 @@ from bestiary.nn.patch_diffusion import PatchDenoiser
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.pipelines import LatentDiffusion
 from bestiary.nn.pyramids import Pyramid
+from bestiary.nn.robots import RobotTransformer
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.text_diffusion import Cascade, TextDiffusion, TextUpscaler
@@ -36,7 +38,9 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Spectrogram: SpectrogramTransformer,
     spec.Waveform: WaveformTransformer,
     **dict.fromkeys(PATCHES, PatchTransformer),
+    spec.AgentTokens: AgentTransformer,
     spec.Steps: StepTransformer,
+    spec.Looks: RobotTransformer,
     spec.Transitions: TransitionTransformer,
 }
 

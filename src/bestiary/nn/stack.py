@@ -18,7 +18,7 @@ from bestiary.nn.cross_width import CrossWidthAttention, JoinedAttention
 from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
 from bestiary.nn.fusion import Fusion
-from bestiary.nn.mlp import GLU, MLP
+from bestiary.nn.mlp import GLU, MLP, OneMap
 from bestiary.nn.norms import norm
 from bestiary.nn.qk_norm import QKNormAttention
 from bestiary.nn.recurrence import QueryBiases, RelativeAttention, TiedRelativeAttention, TwoStreamAttention, recall
@@ -94,6 +94,7 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.Blank: Blank,
     spec.MLP: MLP,
     spec.GLU: GLU,
+    spec.OneMap: OneMap,
     spec.Fusion: Fusion,
     spec.Experts: Experts,
     spec.Normed: Normed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bestiary.sizing import agents, robots
 from bestiary.sizing.cost import Pass, each, once
 from bestiary.sizing.inside import Parts, Rule, each_map, inside, own
 from bestiary.sizing.maps import maps
@@ -31,6 +32,8 @@ def _bin_scores(node: BinScores, width: int, model: Any) -> Parts:
 
 
 PARTS: dict[type[Node], Rule] = {
+    **agents.PARTS,
+    **robots.PARTS,
     Steps: _steps,
     IdleTables: own(lambda node, width: (node.length + node.vocab) * width),
     NextState: each_map,
@@ -46,6 +49,8 @@ def _each_step(node: Node, run: Pass) -> int:
 
 
 FLOPS: dict[type[Node], Callable[[Any, Pass], int]] = {
+    **agents.FLOPS,
+    **robots.FLOPS,
     Steps: _each_step,
     NextState: _each_step,
     NextAction: _each_step,

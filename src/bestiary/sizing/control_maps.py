@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bestiary.sizing import robots
 from bestiary.sizing.linear import Linear, Maps
-from bestiary.spec import BinScores, Model, NextAction, NextReturn, NextState, Node, Steps, Transitions
+from bestiary.spec import AgentTokens, BinScores, Model, NextAction, NextReturn, NextState, Node, Steps, Transitions
 
 
 def _steps(node: Steps, model: Model) -> Maps:
@@ -23,10 +24,12 @@ def _bin_scores(node: BinScores, model: Any) -> Maps:
 
 
 MAPS: dict[type[Node], Callable[[Any, Any], Maps]] = {
+    **robots.MAPS,
     Steps: _steps,
     NextState: _told(lambda embed: embed.state),
     NextAction: _told(lambda embed: embed.action),
     NextReturn: _told(lambda embed: 1),
     Transitions: lambda node, model: {},
+    AgentTokens: lambda node, model: {},
     BinScores: _bin_scores,
 }

@@ -13,6 +13,7 @@ from bestiary.spec import Experts, Model, Named, Node, Stack, walk
 EMBEDDING = (
     "embed.tokens", "embed.types", "embed.tasks", "embed.position", "embed.extra", "embed.mask", "embed.project",
     "embed.target", "embed.tables", "embed.projections", "embed.times",
+    "embed.rows", "embed.columns", "embed.places",
 )  # fmt: skip
 """What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the steps of
 episodes, the extra tokens of images, the vectors that masks and targets begin with) and the projections of narrow

@@ -15,10 +15,12 @@ from bestiary.spec import (
     Embedding,
     EncoderDecoder,
     FoldingModel,
+    HiddenActions,
     LastHidden,
     Learned,
     LearnedAfterPadding,
     LearnedByMask,
+    Looks,
     Mask,
     MemorySpan,
     Model,
@@ -49,6 +51,7 @@ class Reach(NamedTuple):
 _REACH: dict[type[Mask], Callable[[Any], Reach]] = {
     Causal: lambda mask: Reach(ahead=0),
     Window: lambda mask: Reach(mask.size - 1, mask.size - 1),
+    HiddenActions: lambda mask: Reach(),  # some pairs of each period: counted as seen, as kernels compute them
     LastHidden: lambda mask: Reach(),  # one key of each period: counted as seen, as kernels compute it
     MemorySpan: lambda mask: Reach(behind=0),  # as many as are remembered: counted as none
     BlockSparse: lambda mask: Reach(),
@@ -114,8 +117,8 @@ def checked_tokens(name: str, tokens: int, embed: Embedding) -> int:
     _positive(name, tokens)
     if most is not None and tokens > most:
         raise BestiaryError(f"{name} is {tokens}, more than the {most} positions of this model; give at most {most}")
-    if isinstance(embed, Patches | Spectrogram) and tokens != most:
-        what = "an image" if isinstance(embed, Patches) else "a piece of sound"
+    if isinstance(embed, Patches | Spectrogram | Looks) and tokens != most:
+        what = "a piece of sound" if isinstance(embed, Spectrogram) else "what is seen"
         raise BestiaryError(f"{name} is {tokens}, but {what} is always {most} tokens to this model; leave it out")
     return tokens
 

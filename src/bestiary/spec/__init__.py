@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from bestiary.spec.agents import AgentTokens, PatchBlock
 from bestiary.spec.check import check
 from bestiary.spec.control import (
     BinScores,
@@ -256,6 +257,7 @@ from bestiary.spec.recurrence import (
     ZeroMemory,
 )
 from bestiary.spec.resize import resize, tiny
+from bestiary.spec.robots import ActionBins, FilmNet, HiddenActions, InvertedStage, Looks, OneMap, TokenLearner
 from bestiary.spec.serial import from_json, to_json
 from bestiary.spec.show import tree
 from bestiary.spec.speech import (
@@ -306,9 +308,11 @@ from bestiary.spec.vary import with_position
 __all__ = [
     "GLU",
     "MLP",
+    "ActionBins",
     "Activation",
     "AdaptiveLMHead",
     "AdaptiveTokens",
+    "AgentTokens",
     "Alibi",
     "AlignedError",
     "AlignmentEmbedding",
@@ -368,6 +372,7 @@ __all__ = [
     "EntityScores",
     "Experts",
     "ExtraAlignment",
+    "FilmNet",
     "Filter",
     "FirstGlobal",
     "FirstSummary",
@@ -386,10 +391,12 @@ __all__ = [
     "Head",
     "HeadNorm",
     "HeldRotary",
+    "HiddenActions",
     "HighestSummary",
     "IdleTables",
     "ImageEmbedding",
     "InputConvolution",
+    "InvertedStage",
     "JoinedAttention",
     "JointNorm",
     "KeyAlibi",
@@ -409,6 +416,7 @@ __all__ = [
     "LinearBetas",
     "LinearScaling",
     "LocalConfidence",
+    "Looks",
     "MapNorm",
     "Mask",
     "MaskedPaddedPatches",
@@ -433,6 +441,7 @@ __all__ = [
     "NormedMerging",
     "NormedPatches",
     "NormedTokens",
+    "OneMap",
     "Op",
     "OuterProductMean",
     "OwnHeadNorm",
@@ -442,6 +451,7 @@ __all__ = [
     "PairMLP",
     "PairOp",
     "Parallel",
+    "PatchBlock",
     "PatchClassifier",
     "PatchDecoder",
     "PatchDenoiser",
@@ -532,6 +542,7 @@ __all__ = [
     "TimeRange",
     "TimeSines",
     "TimeVector",
+    "TokenLearner",
     "Tokens",
     "Top1",
     "Top2",

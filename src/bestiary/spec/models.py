@@ -11,6 +11,7 @@ from bestiary.spec.control import Steps, Transitions
 from bestiary.spec.embeddings import AdaptiveTokens, Embedding, NarrowTokens, Patches, SharedTokens, Targeted, Tokens
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
+from bestiary.spec.robots import Looks
 from bestiary.spec.speech import Spectrogram, Waveform
 from bestiary.spec.stacks import Stack
 
@@ -35,7 +36,18 @@ def no_heads() -> Mapping[str, Head]:
 class Transformer(Model):
     """One tower: an encoder or, when its attentions are causal, a decoder."""
 
-    embed: Tokens | AdaptiveTokens | NarrowTokens | Patches | Spectrogram | Steps | Targeted | Transitions | Waveform
+    embed: (
+        Tokens
+        | AdaptiveTokens
+        | NarrowTokens
+        | Patches
+        | Spectrogram
+        | Looks
+        | Steps
+        | Targeted
+        | Transitions
+        | Waveform
+    )
     stack: Stack
     heads: Mapping[str, Head] = field(default_factory=no_heads)
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, TypeGuard, cast
 
 from bestiary.spec import cascade_rules, map_rules
+from bestiary.spec.agents import RULES as AGENTS
 from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
 from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
@@ -63,6 +64,7 @@ from bestiary.spec.recurrence import (
     TiedRelativeAttention,
     TwoStreamAttention,
 )
+from bestiary.spec.robots import RULES as ROBOTS
 from bestiary.spec.speech_rules import RULES as SPEECH_RULES
 from bestiary.spec.stacks import Repeat, Stack, own_layers
 from bestiary.spec.summaries import RULES as SUMMARIES
@@ -437,6 +439,8 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     EntityScores: _entity_scores,
     **FOLDING,
     **SUMMARIES,
+    **AGENTS,
+    **ROBOTS,
     Contacts: _contacts,
     **MULTIMODAL,
     **CONVOLUTIONAL,

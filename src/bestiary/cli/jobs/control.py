@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from bestiary import nn, spec
@@ -16,17 +17,22 @@ from bestiary.data.episodes import Bins, Environment, Scale, Trajectory, collect
 from bestiary.data.episodes.bins import transitions
 from bestiary.errors import BestiaryError
 from bestiary.generate.act import Agent, PlanAgent, StepAgent, fits
+from bestiary.generate.looks import LookingAgent
 from bestiary.generate.plan import Search
+from bestiary.generate.serial import SerialAgent
 
 EPISODES = 8
 """How many random episodes tell the scale of states and returns, where a model's files do not."""
+SEES = spec.AgentTokens | spec.Looks
+"""Embeddings of models that see pictures, and take any environment."""
 WIDTH = 240
 """Frames are not kept wider."""
 
 
 def job_of(model: Any) -> str | None:
     """Return the job of a spec that acts, or ``None`` for one that does not."""
-    acts = isinstance(model, spec.Transformer) and isinstance(model.embed, spec.Steps | spec.Transitions)
+    kinds = spec.Steps | spec.Transitions | spec.AgentTokens | spec.Looks
+    acts = isinstance(model, spec.Transformer) and isinstance(model.embed, kinds)
     return "act" if acts else None
 
 
@@ -41,11 +47,10 @@ def act(model: Any, names: list[str], settings: Settings) -> Answers:
 
 def _episode(model: Any, name: str, settings: Settings) -> dict[str, Any]:
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn, not shown
-    environment = Environment(name, frames=settings.out is not None)
+    environment = Environment(name, frames=settings.out is not None or isinstance(model.spec.embed, SEES))
     model = _fitted(model, environment, settings.seed) if settings.twin else model
-    fits(model, environment)
     tried = list(collect(environment, EPISODES, seed=settings.seed + 1))
-    agent = _agent(model, tried, settings.seed)
+    agent = _agent(model, environment, tried, settings.seed)
     state, total, frames, steps = environment.begin(settings.seed), 0.0, list[NDArray[np.uint8]](), 0
     for _ in range(min(environment.steps, settings.max_new_tokens)):
         frames += [environment.frame()] if settings.out is not None else []
@@ -65,7 +70,13 @@ def _episode(model: Any, name: str, settings: Settings) -> dict[str, Any]:
     return found | ({"file": str(save_gif(frames, settings.out))} if settings.out is not None else {})
 
 
-def _agent(model: Any, tried: list[Trajectory], seed: int) -> Agent:
+def _agent(model: Any, environment: Environment, tried: list[Trajectory], seed: int) -> Agent:
+    if isinstance(model.spec.embed, spec.AgentTokens):
+        return SerialAgent(model, environment, seed)
+    if isinstance(model.spec.embed, spec.Looks):  # no text is told: an instruction's vector is made up
+        told = torch.randn(1, model.spec.embed.net.context, generator=torch.Generator().manual_seed(seed))
+        return LookingAgent(model, environment, told)
+    fits(model, environment)
     if isinstance(model.spec.embed, spec.Steps):
         best = max(float(trajectory.rewards.sum()) for trajectory in tried)
         return StepAgent(model, Scale.of(tried, returns=max(abs(best), 1.0)), best)
@@ -76,6 +87,8 @@ def _agent(model: Any, tried: list[Trajectory], seed: int) -> Agent:
 def _fitted(model: Any, environment: Environment, seed: int) -> Any:
     """Return an untrained twin made for an environment's states and actions."""
     embed = model.spec.embed
+    if isinstance(embed, SEES):
+        return model  # it takes any
     if isinstance(embed, spec.Steps):
         return nn.build(
             model.spec.at("embed", embed.replace(state=environment.state, action=environment.action)), seed=seed

@@ -52,6 +52,7 @@ from bestiary.spec.positions import (
 )
 from bestiary.spec.pyramids import ContinuousBias, CosineAttention, Windows
 from bestiary.spec.recurrence import QueryBiases, RelativeAttention, TiedRelativeAttention, TwoStreamAttention
+from bestiary.spec.robots import HiddenActions, OneMap
 
 Line = tuple[str, str]
 """A line of pseudo-code and the remark beside it."""
@@ -105,6 +106,11 @@ def _mlp(op: MLP, x: str, dim: int) -> Work:
     b1, b2 = (" + b1", " + b2") if op.bias else ("", "")
     yield f"m = {op.activation}({x} @ W1{b1})", f"{dim} -> {op.hidden}"
     return f"m @ W2{b2}"
+
+
+def _one_map(op: OneMap, x: str, dim: int) -> Work:
+    yield from ()
+    return f"{x} @ W + b"
 
 
 def _glu(op: GLU, x: str, dim: int) -> Work:
@@ -273,6 +279,7 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     Blank: _blank,
     MLP: _mlp,
     GLU: _glu,
+    OneMap: _one_map,
     Fusion: _fusion,
     Experts: _experts,
     Normed: _normed,
@@ -285,6 +292,7 @@ def _masks(masks: tuple[Mask, ...]) -> str:
     words: dict[type[Mask], str] = {
         Causal: "only the past",
         Prefix: "the prefix and the past",
+        HiddenActions: "never from what is done to what is done",
         LastHidden: "never the last of a period",
         MemorySpan: "as many keys as are remembered",
     }

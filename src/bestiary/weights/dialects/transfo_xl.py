@@ -115,7 +115,8 @@ def _arguments(spec: Transformer) -> Arguments:
     attention, mlp = own_layers(spec.stack)[0]
     embed, head = spec.embed, spec.heads.get("lm")
     one_table = isinstance(embed, Tokens)
-    assert isinstance(embed, Tokens | AdaptiveTokens)
+    if not isinstance(embed, Tokens | AdaptiveTokens):
+        raise ValueError("this family reads tokens")
     widths = [spec.dim] if isinstance(embed, Tokens) else band_widths(embed, spec.dim)
     memory: Any = attention.at("memory")
     cutoffs: tuple[int, ...] = head.at("cutoffs") if head else () if isinstance(embed, Tokens) else embed.cutoffs
