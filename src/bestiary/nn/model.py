@@ -22,7 +22,7 @@ from bestiary.nn.pyramids import Pyramid
 from bestiary.nn.robots import RobotTransformer
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
-from bestiary.nn.text_diffusion import Cascade, TextDiffusion, TextUpscaler
+from bestiary.nn.text_diffusion import Cascade, EmbeddingDenoiser, ImageTextDiffusion, TextDiffusion, TextUpscaler
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
 from bestiary.nn.unet import UNet
 from bestiary.nn.waveform import WaveformTransformer
@@ -71,6 +71,8 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.PatchDenoiser: PatchDenoiser,
     spec.TextDiffusion: lambda node: TextDiffusion(node, model),
     spec.TextUpscaler: lambda node: TextUpscaler(node, model),
+    spec.ImageTextDiffusion: lambda node: ImageTextDiffusion(node, model),
+    spec.EmbeddingDenoiser: EmbeddingDenoiser,
     spec.Cascade: lambda node: Cascade(node, model),
     spec.UNet: UNet,
     spec.Autoencoder: Autoencoder,

@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bestiary import spec
+from bestiary.errors import BestiaryError
 from bestiary.nn.base import Model
-from bestiary.nn.context import Context
+from bestiary.nn.context import Context, padding
 from bestiary.nn.embeddings import Tokens
 from bestiary.nn.output import Output
+from bestiary.nn.patch_diffusion import TimeVector
+from bestiary.nn.stack import Stack
 from bestiary.nn.unet import UNet
 
 
@@ -57,6 +60,28 @@ class TextDiffusion(Model):
         return self.predict(sample, timestep, self.read(input_ids, attention_mask))
 
 
+class ImageTextDiffusion(TextDiffusion):
+    """The same, told by a vector of the image too."""
+
+    def __init__(self, node: spec.ImageTextDiffusion, make: Callable[[Any], Model]) -> None:
+        super().__init__(node, make)
+        self.extra = nn.Linear(node.image, node.extra * node.dim)
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor,
+        sample: Tensor,
+        timestep: Tensor | int,
+        image_embeds: Tensor,
+        attention_mask: Tensor | None = None,
+    ) -> Output:
+        """Run one step; ``image_embeds`` ``[B, image]`` are vectors of images."""
+        vectors = self.read(input_ids, attention_mask)
+        extra = self.extra(image_embeds).unflatten(-1, (-1, self.spec.dim))
+        told = torch.cat((vectors[:, -1], image_embeds), dim=-1)
+        return self.unet(sample, timestep, torch.cat((vectors, extra), dim=1), vector=told)
+
+
 class TextUpscaler(TextDiffusion):
     """The same, with a small picture beside the noisy large one."""
 
@@ -70,6 +95,46 @@ class TextUpscaler(TextDiffusion):
     ) -> Output:
         """Run one step; ``low_res`` is the small picture, ``[B, channels, h, w]``."""
         return self.predict(beside(sample, low_res), timestep, self.read(input_ids, attention_mask))
+
+
+class EmbeddingDenoiser(Model):
+    """A causal stack over a text's vectors and a noisy vector of an image."""
+
+    def __init__(self, node: spec.EmbeddingDenoiser) -> None:
+        super().__init__(node)
+        dim, width = node.dim, node.width
+        self.words, self.whole, self.image = (nn.Linear(width, dim) for _ in range(3))
+        self.time = TimeVector(node.time, dim)
+        self.last = nn.Parameter(torch.empty(dim))
+        self.position = nn.Parameter(torch.empty(node.length + 4, dim))
+        self.stack = Stack(node.stack, dim)
+        self.output = nn.Linear(dim, width)
+        self.mean, self.deviation = (nn.Parameter(torch.empty(width)) for _ in range(2))
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | int,
+        text_embeds: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+    ) -> Output:
+        """Tell the vector of an image from a noisy one, ``[B, width]``, of which ``text_embeds`` is the text's.
+
+        ``encoder_hidden_states`` ``[B, length, width]`` are the text's vectors, with ones in the mask for real words.
+        """
+        if encoder_hidden_states.shape[1] != self.spec.length:
+            raise BestiaryError(
+                f"encoder_hidden_states has {encoder_hidden_states.shape[1]} vectors; this model reads"
+                f" {self.spec.length}: pad the text"
+            )
+        time = self.time(torch.as_tensor(timestep, device=sample.device).expand(len(sample)))
+        single = (self.whole(text_embeds), time, self.image(sample), self.last.expand(len(sample), -1))
+        x = torch.cat((self.words(encoder_hidden_states), torch.stack(single, dim=1)), dim=1) + self.position
+        keep = padding(attention_mask)
+        keep = None if keep is None else torch.cat((keep, keep.new_ones(len(keep), 4)), dim=1)
+        x = self.stack(x, Context(torch.arange(x.shape[1], device=x.device)[None], x.shape[1], keep=keep))
+        return Output(x, image_embeds=self.output(x[:, -1]))
 
 
 def beside(sample: Tensor, low_res: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import control_maps, images, map_attention, patch_diffusion, pyramids, speech_maps
+from bestiary.sizing import control_maps, images, map_attention, patch_diffusion, pyramids, speech_maps, text_diffusion
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
@@ -211,4 +211,5 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     **MULTIMODAL,
     **map_attention.MAPS,
     **patch_diffusion.MAPS,
+    **text_diffusion.MAPS,
 }

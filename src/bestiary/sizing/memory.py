@@ -15,6 +15,7 @@ from bestiary.sizing.table import html, text
 from bestiary.spec import (
     Attention,
     CrossAttention,
+    EmbeddingDenoiser,
     EncoderDecoder,
     Layer,
     Model,
@@ -131,7 +132,7 @@ def _kept(op: Attention | RelativeAttention, context: int) -> int:
 
 def _generating(spec: Model) -> Iterable[tuple[Layer, int]]:
     """Return the layers that write token by token, with how often each runs; none of a model that does not."""
-    side = getattr(spec, "decoder", spec)
+    side = None if isinstance(spec, EmbeddingDenoiser) else getattr(spec, "decoder", spec)
     stack = getattr(side, "stack", None)
     return runs(stack).items() if isinstance(stack, Stack) else ()
 

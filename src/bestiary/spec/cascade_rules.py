@@ -7,10 +7,19 @@ from typing import Any
 
 from bestiary.spec.edit import walk_once
 from bestiary.spec.feature_maps import CrossWidthAttention, JoinedAttention
+from bestiary.spec.masks import Causal, Mask
 from bestiary.spec.models import Model
 from bestiary.spec.node import Node
 from bestiary.spec.positions import Learned
-from bestiary.spec.text_diffusion import Cascade, PaddedTokens, TextDiffusion, TextUpscaler, VectorCondition
+from bestiary.spec.text_diffusion import (
+    Cascade,
+    EmbeddingDenoiser,
+    ImageTextDiffusion,
+    PaddedTokens,
+    TextDiffusion,
+    TextUpscaler,
+    VectorCondition,
+)
 
 
 def padded_tokens(node: PaddedTokens, spec: Model) -> Iterator[str]:
@@ -22,10 +31,11 @@ def padded_tokens(node: PaddedTokens, spec: Model) -> Iterator[str]:
 def _text_diffusion(node: TextDiffusion, spec: Model) -> Iterator[str]:
     if node.text.dim != node.dim:
         yield f"the text's vectors are {node.text.dim} wide, but dim, which the U-Net reads, is {node.dim}"
-    kinds = CrossWidthAttention | JoinedAttention | VectorCondition
-    for width in dict.fromkeys(part.width for _, part in walk_once(node.unet) if isinstance(part, kinds)):
-        if width != node.dim:
-            yield f"the U-Net reads vectors {width} wide, but the text's are {node.dim}"
+    told = node.dim + (node.image if isinstance(node, ImageTextDiffusion) else 0)
+    for kinds, needed in ((CrossWidthAttention | JoinedAttention, node.dim), (VectorCondition, told)):
+        for width in dict.fromkeys(part.width for _, part in walk_once(node.unet) if isinstance(part, kinds)):
+            if width != needed:
+                yield f"the U-Net reads vectors {width} wide, but those that it is told are {needed}"
     images = node.unet.channels // (1 + isinstance(node, TextUpscaler))
     if node.unet.channels % (1 + isinstance(node, TextUpscaler)) or node.unet.out not in (images, 2 * images):
         yield f"a U-Net that reads {node.unet.channels} channels cannot answer {node.unet.out} of an image"
@@ -39,8 +49,17 @@ def _cascade(node: Cascade, spec: Model) -> Iterator[str]:
         yield f"dim is that of the first text tower, {node.text.dim}, not {node.dim}"
 
 
+def _embedding_denoiser(node: EmbeddingDenoiser, spec: Model) -> Iterator[str]:
+    if any(not isinstance(part, Causal) for _, part in walk_once(node.stack) if isinstance(part, Mask)):
+        yield "what it reads comes in order, so its attentions take Causal() or no mask"
+    if node.time.width % 2 or node.time.width < 4:
+        yield f"waves of the time step come in pairs, two at least, but their width is {node.time.width}"
+
+
 RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     TextDiffusion: _text_diffusion,
     TextUpscaler: _text_diffusion,
+    ImageTextDiffusion: _text_diffusion,
+    EmbeddingDenoiser: _embedding_denoiser,
     Cascade: _cascade,
 }

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from bestiary.spec.diffusion import Betas, Condition, Schedule, UNet
 from bestiary.spec.embeddings import Tokens
 from bestiary.spec.models import Model, Transformer
+from bestiary.spec.patch_diffusion import TimeVector
+from bestiary.spec.stacks import Stack
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,31 @@ class TextDiffusion(Model):
 @dataclass(frozen=True)
 class TextUpscaler(TextDiffusion):
     """The same, which draws a larger picture of a small one: the U-Net reads it, enlarged, beside the noisy image."""
+
+
+@dataclass(frozen=True)
+class ImageTextDiffusion(TextDiffusion):
+    """The same, told by a vector of the image too, ``image`` wide (Ramesh et al. 2022, section 2.1: unCLIP).
+
+    It becomes ``extra`` more vectors behind the text's, and stands behind the text's last in what blocks are told.
+    """
+
+    image: int
+    extra: int = 4
+
+
+@dataclass(frozen=True)
+class EmbeddingDenoiser(Model):
+    """A causal stack that takes noise out of an image's vector, given its text (Ramesh et al. 2022, section 2.2).
+
+    It reads the text's ``length`` vectors, the vector of the whole text, the time step, the noisy vector and a learned
+    one, at whose place it answers the vector without noise. All that it reads and answers is ``width`` wide.
+    """
+
+    width: int
+    length: int
+    time: TimeVector
+    stack: Stack
 
 
 @dataclass(frozen=True)

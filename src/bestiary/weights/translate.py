@@ -77,7 +77,7 @@ def _readings(dialect: Dialect, spec: Model) -> Iterator[tuple[str, Model, dict[
         try:
             arguments = dialect.arguments(spec)
             yield architecture, make(architecture, **arguments), arguments
-        except (AttributeError, BestiaryError, IndexError, KeyError, TypeError, ValueError):
+        except (AttributeError, BestiaryError, IndexError, KeyError, StopIteration, TypeError, ValueError):
             continue  # the sizes of this family cannot even be read off the spec
 
 

@@ -29,7 +29,14 @@ from bestiary.spec.flat.ops import Line
 from bestiary.spec.fold import fold
 from bestiary.spec.patch_diffusion import PatchDenoiser
 from bestiary.spec.stacks import Stack
-from bestiary.spec.text_diffusion import Cascade, TextDiffusion, TextUpscaler, VectorCondition
+from bestiary.spec.text_diffusion import (
+    Cascade,
+    EmbeddingDenoiser,
+    ImageTextDiffusion,
+    TextDiffusion,
+    TextUpscaler,
+    VectorCondition,
+)
 
 Sheet = tuple[str, list[Line]]
 Layers = Callable[[Stack, int], Iterator[Line]]
@@ -145,14 +152,26 @@ def _denoiser_lines(node: PatchDenoiser, layers: Layers) -> Iterator[Line]:
     yield "sample = map(x @ W + b)", f"[B, {node.out}, {node.embed.image}, {node.embed.image}]"
 
 
+def _embedding_lines(node: EmbeddingDenoiser, layers: Layers) -> Iterator[Line]:
+    yield "t = silu(waves(timestep) @ W1 + b1) @ W2 + b2", f"{node.time.width} waves -> {node.dim}"
+    yield "w, e, n = encoder_hidden_states @ Ww + bw, text_embeds @ We + be, sample @ Wn + bn", f"{node.width} wide"
+    yield "x = concat(w, e, t, n, last) + position", f"[B, {node.length} + 4, {node.dim}]"
+    yield from layers(node.stack, node.dim)
+    yield "image_embeds = x[:, -1] @ W + b", f"[B, {node.width}]"
+
+
 def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, Callable[[Any], Sheet]]:
     """Return the sheet of each kind of model; ``text`` writes out a tower of text."""
 
     def drawn(node: TextDiffusion) -> Sheet:
         lines: list[Line] = [*text(node.text), ("encoder_hidden_states, vector = x, x[:, -1]", ""), ("", "")]
+        if isinstance(node, ImageTextDiffusion):
+            lines.append((f"encoder_hidden_states = concat(x, {node.extra} rows of image_embeds @ W + b)", ""))
+            lines.append(("vector = concat(vector, image_embeds)", f"{node.dim} and {node.image} wide"))
         if isinstance(node, TextUpscaler):
             lines.append(("sample = concat(sample, enlarged(low_res))", "bilinear"))
         given = "input_ids, sample, timestep" + (", low_res" if isinstance(node, TextUpscaler) else "")
+        given += ", image_embeds" if isinstance(node, ImageTextDiffusion) else ""
         return f"def forward({given}):", [*lines, *_unet_lines(node.unet, layers)]
 
     def cascade(node: Cascade) -> Sheet:
@@ -174,6 +193,11 @@ def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, C
     return {
         TextDiffusion: drawn,
         TextUpscaler: drawn,
+        ImageTextDiffusion: drawn,
+        EmbeddingDenoiser: lambda node: (
+            "def forward(sample, timestep, text_embeds, encoder_hidden_states):",
+            list(_embedding_lines(node, layers)),
+        ),
         Cascade: cascade,
         PatchDenoiser: lambda node: ("def forward(sample, timestep):", list(_denoiser_lines(node, layers))),
         UNet: lambda node: ("def forward(sample, timestep):", list(_unet_lines(node, layers))),
