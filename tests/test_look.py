@@ -13,6 +13,7 @@ from bestiary import api
 from bestiary.catalog.find import entry, list_models
 from bestiary.catalog.read import Finding
 from bestiary.cli.names import sizes_of
+from bestiary.cli.stated import interval
 
 
 def test_list_in_a_pipe() -> None:
@@ -71,7 +72,8 @@ def test_list_sorts(column: str) -> None:
     if column == "parameters":
         places = [[row["name"] for row in rows].index(name) for name in ("albert", "roberta", "llama", "gpt-3")]
         assert places == sorted(places)
-        assert not any(row["parameters"] for row in rows[len([row for row in rows if row["parameters"]]) :])
+        figures = [interval(row["parameters"]) is not None for row in rows]
+        assert figures == sorted(figures, reverse=True)
     else:
         assert [row[column] for row in rows] == sorted(row[column] for row in rows)
 

@@ -137,7 +137,11 @@ def test_buffers_and_repetitions_load(case: Case, tmp_path: Path) -> None:
     assert same_answers(case, tmp_path)
 
 
-@cases(*(row for row in ROWS if "T5" not in row.name and not row.name.startswith("Switch")))
+WITHOUT = ("Switch", "DecisionTransformer", "TrajectoryTransformer", "CLIPModel", "SiglipModel", "WhisperForAudio")
+"""Families whose files have no prefix before the body's names, or always the same."""
+
+
+@cases(*(row for row in ROWS if "T5" not in row.name and not row.name.startswith(WITHOUT)))
 def test_prefix_may_be_there_or_not(case: Case, tmp_path: Path) -> None:
     save_file(rewritten(case, with_the_other_prefix, tmp_path), tmp_path / "model.safetensors")
     assert same_answers(case, tmp_path)
@@ -146,7 +150,12 @@ def test_prefix_may_be_there_or_not(case: Case, tmp_path: Path) -> None:
 LIVING = [row for row in ROWS if not isinstance(row, RecordedRow)]
 
 
-@cases(*(row for row in LIVING if not row.name.endswith("Model") or "LMHead" in row.name))
+# A classifier of sounds has no bare class of its own, and Swin's bare class no vector for masked patches.
+ALONE = ("WhisperForAudioClassification", "SwinForMaskedImageModeling", "Swinv2ForMaskedImageModeling")
+HEADED = [row for row in LIVING if not row.name.endswith("Model") or "LMHead" in row.name]
+
+
+@cases(*(row for row in HEADED if row.name not in ALONE))
 @torch.no_grad()
 def test_a_file_with_more_heads_than_asked_for_loads(case: Case) -> None:
     model, checkpoint = load_weights(case.folder, task="base")

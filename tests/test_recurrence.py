@@ -95,7 +95,7 @@ def test_what_two_streams_refuse() -> None:
     assert len(model(ids, use_mems=True).mems) == 2
 
 
-RECORDED = [row for row in ROWS if isinstance(row, RecordedRow)]
+RECORDED = [row for row in ROWS if isinstance(row, RecordedRow) and row.name.startswith("TransfoXL")]
 
 
 @pytest.mark.parametrize("row", RECORDED, ids=str)

@@ -28,7 +28,7 @@ def _transitions(node: Transitions, width: int, model: Model) -> Parts:
 
 
 def _bin_scores(node: BinScores, width: int, model: Any) -> Parts:
-    yield "", model.embed.width * maps(node, model)["output"].parameters
+    yield "", sum(model.embed.width * one.parameters for one in maps(node, model).values())
 
 
 PARTS: dict[type[Node], Rule] = {

@@ -15,12 +15,17 @@ def _steps(node: Steps, model: Model) -> Maps:
     return {name: Linear(width, model.dim) for name, width in widths.items()}
 
 
-def _told(width: Callable[[Any], int]) -> Callable[[Any, Any], Maps]:
-    return lambda node, model: {"output": Linear(model.dim, width(model.embed))}
+def _told(width: Callable[[Steps], int]) -> Callable[[Any, Any], Maps]:
+    def maps(node: Node, model: Any) -> Maps:
+        steps = getattr(model, "embed", None)  # a half-made edit may embed something else
+        return {"output": Linear(model.dim, width(steps))} if isinstance(steps, Steps) else {}
+
+    return maps
 
 
 def _bin_scores(node: BinScores, model: Any) -> Maps:
-    return {"output": Linear(model.dim, model.embed.bins + 1, False)}
+    embed = getattr(model, "embed", None)
+    return {"output": Linear(model.dim, embed.bins + 1, False)} if isinstance(embed, Transitions) else {}
 
 
 MAPS: dict[type[Node], Callable[[Any, Any], Maps]] = {
