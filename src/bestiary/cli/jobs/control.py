@@ -47,6 +47,7 @@ def act(model: Any, names: list[str], settings: Settings) -> Answers:
 
 def _episode(model: Any, name: str, settings: Settings) -> dict[str, Any]:
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn, not shown
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it would stand before the answer
     environment = Environment(name, frames=settings.out is not None or isinstance(model.spec.embed, SEES))
     model = _fitted(model, environment, settings.seed) if settings.twin else model
     tried = list(collect(environment, EPISODES, seed=settings.seed + 1))
