@@ -17,6 +17,7 @@ from bestiary.spec import (
     LinearBetas,
     Model,
     PatchDenoiser,
+    PixelDiffusion,
     Schedule,
     UNet,
     swap,
@@ -38,6 +39,11 @@ BUILT: dict[str, Model] = {
     ),
     "autoencoder_kl": make("autoencoder_kl", **MAPS, latent=3),
     "dit": make("dit", dim=32, depth=2, heads=4, patch=2, size=8, classes=3),
+    "pixel diffusion": PixelDiffusion(
+        8,
+        make("pixel_unet", **MAPS, attends=(0, 1), out=6, waves_width=12),
+        Schedule(LinearBetas(0.1, 0.2)),  # type: ignore[arg-type]
+    ),
     "latent diffusion": LatentDiffusion(
         16,
         TEXT,
@@ -63,6 +69,8 @@ def given(model: Model) -> tuple[dict[str, Any], Flops]:
         return {"sample": sample, "timestep": 5, "input_ids": torch.arange(9)[None]}, flops(model)
     if isinstance(model, PatchDenoiser):
         return {"sample": torch.zeros(1, 4, 8, 8), "timestep": 5, "class_labels": torch.tensor([3])}, flops(model)
+    if isinstance(model, PixelDiffusion):
+        return {"sample": torch.zeros(1, 3, 8, 8), "timestep": 5}, flops(model)
     assert isinstance(model, UNet)
     read = [part.width for _, part in walk(model) if isinstance(part, CrossWidthAttention | JoinedAttention)]
     vectors = {"encoder_hidden_states": torch.zeros(1, 3, read[0])} if read else {}

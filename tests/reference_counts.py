@@ -24,7 +24,8 @@ from bestiary.cli.names import sizes_of
 from bestiary.errors import BestiaryError
 from bestiary.weights.translate import spell
 
-LIBRARY = f"transformers {transformers.__version__}"
+REGISTRY = f"transformers {transformers.__version__}"
+LIBRARY = f"{REGISTRY} and diffusers {diffusers.__version__}"
 
 
 def names() -> list[str]:
@@ -36,7 +37,9 @@ def counted(name: str) -> Reference | None:
     """Return what the reference counts for one size, or ``None`` where no format or no library of today has it."""
     slug, _, size = name.partition(":")
     try:
-        return ADJUSTED.get(slug, spelled)(spec_of(name), _format(slug, size))
+        node = spec_of(name)
+        usual = piped if isinstance(node, spec.PixelDiffusion | spec.LatentDiffusion) else spelled
+        return ADJUSTED.get(slug, usual)(node, _format(slug, size))
     except Unsayable:
         return None
 
@@ -72,6 +75,20 @@ def open_clip_total(sizes: dict[str, Any]) -> int:
         return sum(parameter.numel() for parameter in open_clip.CLIP(**sizes).parameters())
 
 
+def of_diffusers(config: dict[str, Any], class_name: str) -> int:
+    """Count a part of a pipeline, built by diffusers on the meta device."""
+    kind = getattr(diffusers, class_name)
+    with torch.device("meta"):
+        return sum(p.numel() for p in kind(**{k: v for k, v in config.items() if k != "_class_name"}).parameters())
+
+
+def piped(node: Any, prefer: str | None = None) -> Reference:
+    """Count a pipeline part by part."""
+    parts = [getattr(node, name) for name in ("text", "unet", "autoencoder") if hasattr(node, name)]
+    counts = [spelled(part, prefer) for part in parts]
+    return Reference(sum(count.parameters for count in counts), " and ".join(count.made for count in counts))
+
+
 def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -> Reference:
     """Count the reference that opens what we save."""
     try:
@@ -80,6 +97,8 @@ def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -
         raise Unsayable from error
     if "model_cfg" in config:
         return Reference(open_clip_total(config["model_cfg"]), "open_clip.CLIP")
+    if "_class_name" in config:
+        return Reference(of_diffusers(config, class_name), class_name)
     if not hasattr(transformers, class_name):
         raise Unsayable  # Transformer-XL left the library with its fifth version
     kinds = spec.Classifier | spec.DistilledClassifier | spec.MeanClassifier
@@ -161,5 +180,5 @@ def registry() -> list[str]:
 
 if __name__ == "__main__":
     (HOME / NAME).write_text("\n".join(_lines()) + "\n", encoding="utf-8")
-    listed = [f"# The registry of {LIBRARY}: its model types. Written by `make record`.", *registry()]
+    listed = [f"# The registry of {REGISTRY}: its model types. Written by `make record`.", *registry()]
     (LISTS / "transformers.txt").write_text("\n".join(listed) + "\n", encoding="utf-8")

@@ -19,7 +19,8 @@ FIRST_SCREEN = 40  # lines
 KNOWN_MODELS = (
     "bart bert bloom clip deberta falcon gemma gpt llama mistral mpt neox opt pegasus qwen swin t5 whisper xlnet"
 )
-NOT_ONLY_MODELS = {"transformer"}  # the 2017 model gave its name to the kind, and to our top node
+NOT_ONLY_MODELS = {"transformer", "diffusion"}
+"""The 2017 model gave its name to the kind, and to our top node; the way of training of 2015 to all who follow it."""
 
 # One letter of each stands in brackets, so that this file does not find itself.
 REGISTRY_HOSTS = (r"[p]ypi\.org", r"[p]ythonhosted\.org", r"[n]pmjs\.", r"[d]eb\.debian\.", r"[d]ownload\.pytorch\.")

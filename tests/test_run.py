@@ -44,8 +44,9 @@ TEXTS = {
     "fold": ["MKTAYIAK"],
     "rank-captions": ["a cat", "a dog"],
     "act": ["CartPole-v1"],
+    "draw": ["a red cat"],
 }
-OWN_TEXTS = {"esm-2": ["MKT<mask>YIAK"]}
+OWN_TEXTS = {"esm-2": ["MKT<mask>YIAK"], "ddpm": [], "adm": [], "diffusion": []}
 """What reads no prose."""
 
 KEYS = {
@@ -58,6 +59,7 @@ KEYS = {
     "compare-images": {"input", "to", "similarity"},
     "restore-image": {"input", "hidden", "patches", "squared_error"},
     "fold": {"sequence", "rows", "confidence", "ptm", "plddt", "file"},
+    "draw": {"input", "picture"},
     "act": {"environment", "steps", "return", "random"},
     "rank-captions": {"image", "text", "probability", "logit"},
 }
@@ -76,10 +78,13 @@ JOBS = {
     "structure": "fold",
     "contrastive": "rank-captions",
     "next-action": "act",
+    "text-to-image": "draw",
+    "class-to-image": "draw",
+    "unconditional-image-generation": "draw",
 }
 """What a twin does by the task of its architecture."""
 TO_COME = {"denoising"}
-"""What has no job yet: makers of images wait for their samplers."""
+"""What has no job yet: parts of pipelines, and makers of images that no sampler here reads."""
 
 
 def architecture(slug: str) -> Architecture:
@@ -106,8 +111,9 @@ MASKED = [slug for slug in list_models() if "masked-lm" in architecture(slug).ot
         *((s, "fill-mask") for s in MASKED),
     ],
 )
-def test_every_entry_has_a_twin_that_runs(slug: str, job: str) -> None:
-    code, out, err = run(f"{slug}:tiny", *OWN_TEXTS.get(slug, TEXTS[job]), "--max-new-tokens", "5", "--json")
+def test_every_entry_has_a_twin_that_runs(slug: str, job: str, tmp_path: Path) -> None:
+    file = ["--out", str(tmp_path / "picture.png")] if job == "draw" else []
+    code, out, err = run(f"{slug}:tiny", *OWN_TEXTS.get(slug, TEXTS[job]), "--max-new-tokens", "5", *file, "--json")
     answer = json.loads(out)
     assert (code, err, answer["job"]) == (0, "", job)
     assert answer["weights"].startswith("untrained: random weights")

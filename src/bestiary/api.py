@@ -78,12 +78,16 @@ def load(
     The network is asked only for names that are no path. Raises ``BestiaryError`` with one sentence on what is wrong.
     """
     with _nothing_collected():
+        from bestiary.weights import pipelines
         from bestiary.weights.load import load_weights
         from bestiary.weights.processor import processor_of
         from bestiary.weights.source import locate
         from bestiary.weights.tokenizer import tokenizer_of
 
         path = locate(source)
+        if pipelines.is_pipeline(path):
+            model, model.checkpoint = pipelines.load_pipeline(path, dtype, device)
+            return model
         model, checkpoint = load_weights(path, task=task, dtype=dtype, device=device)
         model.checkpoint = checkpoint
         model.tokenizer = tokenizer_of(checkpoint)
@@ -96,8 +100,12 @@ def save(model: Model, folder: str | Path) -> Path:
 
     Raises ``BestiaryError`` when no published format can say the model's spec.
     """
+    from bestiary.spec import LatentDiffusion, PixelDiffusion
+    from bestiary.weights.pipelines import save_pipeline
     from bestiary.weights.save import save_weights, writing
 
+    if isinstance(model.spec, LatentDiffusion | PixelDiffusion):
+        return save_pipeline(model, folder)
     known = model.checkpoint.meaning if model.checkpoint else None
     path = save_weights(model, folder, *((known.carried, known.dialect.name) if known else ()))
     with writing(path):

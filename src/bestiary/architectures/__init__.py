@@ -36,6 +36,7 @@ from bestiary.architectures import (
     modernbert,
     opt,
     palm,
+    pictures,
     rt1,
     siglip,
     swin,
@@ -240,6 +241,10 @@ ARCHITECTURES: dict[str, Architecture] = {
         whisper.whisper_encoder, "encoder", {"audio-classification": wav2vec2.classify_sound}
     ),
     "whisper": Architecture(whisper.whisper, "speech-recognition", _SEQ2SEQ),
+    "ddpm": Architecture(pictures.ddpm, "unconditional-image-generation", {}),
+    "adm": Architecture(pictures.adm, "class-to-image", {}),
+    "latent_diffusion": Architecture(pictures.latent_diffusion, "text-to-image", {}),
+    "stable_diffusion": Architecture(pictures.stable_diffusion, "text-to-image", {}),
     "cross_unet": Architecture(diffusion.cross_unet, "denoising", {}),
     "dit": Architecture(dit.dit, "denoising", {}),
     "glide": Architecture(glide.glide, "denoising", {}),

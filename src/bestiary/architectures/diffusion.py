@@ -86,8 +86,10 @@ def pixel_unet(
     channels: int = 3,
     out: int = 3,
     head_dim: int | None = None,
+    heads: int | None = None,
     classes: int | None = None,
     *,
+    waves_width: int | None = None,
     time: Literal["shift", "scale_shift"] = "shift",
     waves: Literal["sines", "cosines"] = "sines",
     resample: Literal["conv", "corner_conv", "block"] = "conv",
@@ -98,7 +100,8 @@ def pixel_unet(
 ) -> UNet:
     """The U-Net of pixels (Ho et al. 2020) and what Dhariwal and Nichol 2021 made of it.
 
-    ``attends`` says which levels attend, by ones and zeros; a head is ``head_dim`` wide, or the whole map unless said.
+    ``attends`` says which levels attend, by ones and zeros, with so many ``heads``, or heads ``head_dim`` wide: one
+    head unless either is said.
     Levels are resampled by a convolution or within a residual ``block``.
     """
     norm = GroupNorm(groups, eps)
@@ -106,7 +109,7 @@ def pixel_unet(
     res = ResBlock(norm, told, activation, dropout)
 
     def attend(width: int) -> Attend:
-        return PixelStack(Stack(((Residual(Attention(width // (head_dim or width)), norm),),)))
+        return PixelStack(Stack(((Residual(Attention(heads or width // (head_dim or width)), norm),),)))
 
     cells = [Cell(res, attend(width) if attends[level] else None) for level, width in enumerate(widths)]
     middle = Level(widths[-1], (Cell(res, attend(widths[-1])), Cell(res)))
@@ -115,7 +118,8 @@ def pixel_unet(
     if resample == "block":
         halve, double = res.replace(resample=PoolDown()), res.replace(resample=NearestUp())
     down, up = _ways(widths, cells, depth, halve, double)
-    embedding = TimeEmbedding(TimeSines() if waves == "sines" else TimeCosines(), 4 * widths[0])
+    kind = TimeSines() if waves == "sines" else TimeCosines()
+    embedding = TimeEmbedding(kind, 4 * (waves_width or widths[0]), waves_width)
     known = () if classes is None else (ClassCondition(classes),)
     return UNet(widths[0], channels, out, size, embedding, down, middle, up, norm, conditions=known)
 

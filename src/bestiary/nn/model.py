@@ -17,7 +17,7 @@ from bestiary.nn.folding import FoldingModel
 from bestiary.nn.multimodal import DualEncoder
 from bestiary.nn.patch_diffusion import PatchDenoiser
 from bestiary.nn.patches import PATCHES
-from bestiary.nn.pipelines import LatentDiffusion
+from bestiary.nn.pipelines import LatentDiffusion, PixelDiffusion
 from bestiary.nn.pyramids import Pyramid
 from bestiary.nn.robots import RobotTransformer
 from bestiary.nn.segments import SegmentTransformer, reads_segments
@@ -76,6 +76,7 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.Cascade: lambda node: Cascade(node, model),
     spec.UNet: UNet,
     spec.Autoencoder: Autoencoder,
+    spec.PixelDiffusion: PixelDiffusion,
     spec.LatentDiffusion: lambda node: LatentDiffusion(node, model),
     spec.FoldingModel: FoldingModel,
 }

@@ -14,6 +14,18 @@ from bestiary.nn.output import Output
 from bestiary.nn.unet import UNet
 
 
+class PixelDiffusion(Model):
+    """A U-Net that takes noise out of images."""
+
+    def __init__(self, node: spec.PixelDiffusion) -> None:
+        super().__init__(node)
+        self.unet = UNet(node.unet)
+
+    def forward(self, sample: Tensor, timestep: Tensor | int, class_labels: Tensor | None = None) -> Output:
+        """Run one step: predict what noisy images, ``[B, channels, H, W]``, hold at ``timestep``."""
+        return self.unet(sample, timestep, class_labels=class_labels)
+
+
 class LatentDiffusion(Model):
     """A U-Net that takes noise out of the latent maps of images, told what they show by a text tower."""
 

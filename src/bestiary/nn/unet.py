@@ -54,12 +54,12 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, node: spec.TimeEmbedding, dim: int, activation: spec.Activation) -> None:
         super().__init__()
-        self.dim, self.waves, self.activation = dim, WAVES[type(node.waves)], ACTIVATIONS[activation]
-        self.up, self.down = nn.Linear(dim, node.hidden), nn.Linear(node.hidden, node.hidden)
+        self.width, self.waves, self.activation = node.width or dim, WAVES[type(node.waves)], ACTIVATIONS[activation]
+        self.up, self.down = nn.Linear(self.width, node.hidden), nn.Linear(node.hidden, node.hidden)
 
     def forward(self, times: Tensor) -> Tensor:
         """Map time steps, ``[B]``, to ``[B, hidden]``."""
-        waves = self.waves(times, self.dim).to(self.up.weight.dtype)
+        waves = self.waves(times, self.width).to(self.up.weight.dtype)
         return self.down(self.activation(self.up(waves)))
 
 

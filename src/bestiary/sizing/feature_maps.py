@@ -6,13 +6,14 @@ walked once, and its pieces give both counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from bestiary.sizing.cost import Pass, cost
 from bestiary.sizing.inside import Parts, Rule, linear_parts, model_inside, own, parts_of
 from bestiary.sizing.layers import runs
 from bestiary.sizing.linear import Linear, maps
+from bestiary.sizing.multimodal import part_costs
 from bestiary.spec import (
     Autoencoder,
     Cell,
@@ -29,6 +30,7 @@ from bestiary.spec import (
     Model,
     NearestUp,
     Node,
+    PixelDiffusion,
     PixelStack,
     PixelTransformer,
     Resample,
@@ -145,7 +147,7 @@ def unet_pieces(node: UNet, read: int = 0) -> Iterator[Piece]:
     """Yield the pieces of a U-Net, whose attention reads so many vectors."""
     time = node.time.hidden
     yield Piece("enter", *_conv(node.channels, node.dim, 3, node.size))
-    yield Piece("time", *_both(_conv(node.dim, time, 1, 1), _conv(time, time, 1, 1)))
+    yield Piece("time", *_both(_conv(node.time.width or node.dim, time, 1, 1), _conv(time, time, 1, 1)))
     for index, condition in enumerate(node.conditions):
         yield Piece(f"conditions[{index}]", sum(n for _, n in parts_of(condition, time, node)), 0)
     at, sides = _Map(node.dim, node.size), list[int]()
@@ -200,15 +202,16 @@ def _autoencoder(node: Autoencoder, width: int, model: Model) -> Parts:
     yield from ((piece.path, piece.parameters) for piece in autoencoder_pieces(node))
 
 
-def _latent_diffusion(node: LatentDiffusion, width: int, model: Model) -> Parts:
+def _diffusion(node: LatentDiffusion | PixelDiffusion, width: int, model: Model) -> Parts:
     for name in ("text", "unet", "autoencoder"):
-        yield from model_inside(name, getattr(node, name))
+        yield from model_inside(name, getattr(node, name, None))
 
 
 PARTS: dict[type[Node], Rule] = {
     UNet: _unet,
     Autoencoder: _autoencoder,
-    LatentDiffusion: _latent_diffusion,
+    LatentDiffusion: _diffusion,
+    PixelDiffusion: _diffusion,
     ClassCondition: own(lambda node, width: node.classes * width),
     CrossWidthAttention: linear_parts,
     JoinedAttention: linear_parts,
@@ -227,21 +230,40 @@ def _joined_cost(node: JoinedAttention, run: Pass) -> int:
 FLOPS: dict[type[Node], Callable[[Any, Pass], int]] = {JoinedAttention: _joined_cost}
 
 
-Costs = Iterator[tuple[str, int]]
+Costs = Iterable[tuple[str, int]]
 
 
 def unet_pass(node: UNet, context: int | None, source: int | None) -> tuple[int, Costs]:
-    """Return what one map costs; ``source`` counts the vectors that attention reads."""
+    """One map; ``source`` counts the vectors that attention reads."""
     pieces = unet_pieces(node, _USUAL_READ if source is None else source)
-    return 1, ((piece.path, piece.operations) for piece in pieces)
+    return 1, [(piece.path, piece.operations) for piece in pieces]
 
 
-def autoencoder_pass(node: Autoencoder, context: int | None, source: int | None) -> tuple[int, Costs]:
-    """Return what one image costs, there and back."""
-    return 1, ((piece.path, piece.operations) for piece in autoencoder_pieces(node))
+def _autoencoder_pass(node: Autoencoder, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """One image, there and back."""
+    return 1, [(piece.path, piece.operations) for piece in autoencoder_pieces(node)]
 
 
-def decoding(node: Autoencoder) -> Costs:
-    """Return what it costs to make an image of a latent map."""
-    pieces = autoencoder_pieces(node)
-    return ((piece.path, piece.operations) for piece in pieces if piece.path.startswith(("decoder.", "leave")))
+def _pixel_pass(node: PixelDiffusion, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """One step."""
+    return 1, [(f"unet.{path}", number) for path, number in part_costs(node.unet, None)[1]]
+
+
+def _latent_pass(node: LatentDiffusion, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """Reading the text, one step of the U-Net, and decoding; each further step is one more of the U-Net."""
+    tokens, text = part_costs(node.text, None)
+    back = [piece for piece in autoencoder_pieces(node.autoencoder) if piece.path.startswith(("decoder.", "leave"))]
+    parts = {
+        "text": text,
+        "unet": unet_pass(node.unet, None, tokens)[1],
+        "autoencoder": [(piece.path, piece.operations) for piece in back],
+    }
+    return 1, [(f"{name}.{path}", number) for name, costs in parts.items() for path, number in costs]
+
+
+WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Costs]]] = {
+    UNet: unet_pass,
+    Autoencoder: _autoencoder_pass,
+    PixelDiffusion: _pixel_pass,
+    LatentDiffusion: _latent_pass,
+}

@@ -34,7 +34,6 @@ from bestiary.spec import (
     AdaptiveLMHead,
     AdaptiveTokens,
     Attention,
-    Autoencoder,
     Blank,
     BlankedTokens,
     BoundedAttention,
@@ -54,7 +53,6 @@ from bestiary.spec import (
     FoldingModel,
     Fusion,
     InputConvolution,
-    LatentDiffusion,
     LMHead,
     Model,
     Named,
@@ -82,7 +80,6 @@ from bestiary.spec import (
     Tokens,
     Transformer,
     TwoStreamAttention,
-    UNet,
     Window,
     WindowedAttention,
     ZeroMemory,
@@ -170,26 +167,13 @@ def heads(spec: Transformer | EncoderDecoder, tokens: int) -> Costs:
     yield from ((f"heads.{name}", cost(head, run)) for name, head in spec.heads.items())
 
 
-def _latent_diffusion(spec: LatentDiffusion, context: int | None, source: int | None) -> tuple[int, Costs]:
-    """Reading the text, one step of the U-Net, and decoding; each further step is one more of the U-Net."""
-    tokens = context_length(spec.text)
-    parts: dict[str, Costs] = {
-        "text": [*tower("", spec.text.embed, spec.text.stack, Pass(spec.text, tokens)), *heads(spec.text, tokens)],
-        "unet": feature_maps.unet_pass(spec.unet, None, tokens)[1],
-        "autoencoder": feature_maps.decoding(spec.autoencoder),
-    }
-    return 1, [(f"{name}.{path}", number) for name, costs in parts.items() for path, number in costs]
-
-
 WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Costs]]] = {
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
     **multimodal.WHOLE,
     **text_diffusion.WHOLE,
     PatchDenoiser: patch_diffusion.denoiser_pass,
-    UNet: feature_maps.unet_pass,
-    Autoencoder: feature_maps.autoencoder_pass,
-    LatentDiffusion: _latent_diffusion,
+    **feature_maps.WHOLE,
     FoldingModel: folding.flops,
     **pyramids.WHOLE,
 }

@@ -37,9 +37,11 @@ from bestiary.spec.diffusion import (
     Betas,
     ClassCondition,
     Condition,
+    CosineBetas,
     Gaussian,
     LatentDiffusion,
     LinearBetas,
+    PixelDiffusion,
     ScaledLinearBetas,
     Schedule,
     TimeCosines,
@@ -297,7 +299,6 @@ from bestiary.spec.summaries import (
 )
 from bestiary.spec.text_diffusion import (
     Cascade,
-    CosineBetas,
     EmbeddingDenoiser,
     ImageTextDiffusion,
     PaddedTokens,
@@ -464,6 +465,7 @@ __all__ = [
     "PatchPixels",
     "Patches",
     "PixelBlocks",
+    "PixelDiffusion",
     "PixelStack",
     "PixelTransformer",
     "PlaceMean",

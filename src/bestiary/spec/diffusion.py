@@ -28,10 +28,14 @@ class TimeRange(Node):
 
 @dataclass(frozen=True)
 class TimeEmbedding(Node):
-    """What residual blocks know of the time step: its waves, as wide as the model, through two linear maps."""
+    """What residual blocks know of the time step: its waves through two linear maps.
+
+    ``width`` is that of the waves, the model's unless said.
+    """
 
     waves: TimeSines | TimeCosines
     hidden: int
+    width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,18 +100,32 @@ class Autoencoder(Model):
 class Betas(Node):
     """How much noise each step adds: the variance of the noise that is mixed in."""
 
-    start: float
-    end: float
-
 
 @dataclass(frozen=True)
 class LinearBetas(Betas):
     """Variances that grow evenly (Ho et al. 2020, section 4)."""
 
+    start: float
+    end: float
+
 
 @dataclass(frozen=True)
 class ScaledLinearBetas(Betas):
     """Variances whose roots grow evenly (Rombach et al. 2021, published code)."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class CosineBetas(Betas):
+    """What is left of the image falls as the square of a cosine (Nichol and Dhariwal 2021, section 3.2).
+
+    It starts ``offset`` off its top, so that the first variances do not vanish; none is more than ``most``.
+    """
+
+    offset: float = 0.008
+    most: float = 0.999
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,18 @@ class Schedule(Node):
     betas: Betas
     steps: int = 1000
     predicts: Literal["noise", "image", "velocity"] = "noise"
+
+
+@dataclass(frozen=True)
+class PixelDiffusion(Model):
+    """A U-Net that takes noise out of images themselves, and the schedule of that noise (Ho et al. 2020).
+
+    It answers a map of what it predicts, and perhaps a second one behind it, of how much noise a step adds (Nichol and
+    Dhariwal 2021, section 3.1), which DDIM does not read.
+    """
+
+    unet: UNet
+    schedule: Schedule
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bestiary.spec.diffusion import LatentDiffusion, UNet
+from bestiary.spec.diffusion import LatentDiffusion, PixelDiffusion, UNet
 from bestiary.spec.edit import walk_once
 from bestiary.spec.feature_maps import (
     ConvTower,
@@ -82,8 +82,9 @@ def _unet(node: UNet, spec: Model) -> Iterator[str]:
         yield "the way down halves, and the middle resamples nothing"
     if any(level.resample is not None and not _upwards(level.resample) for level in node.up):
         yield "the way up doubles"
-    if node.dim % 2 or node.dim < 4:
-        yield f"waves of the time step come in pairs, two at least, but dim is {node.dim}"
+    waves = node.time.width or node.dim
+    if waves % 2 or waves < 4:
+        yield f"waves of the time step come in pairs, two at least, but they are {waves} wide"
     width = node.dim
     for level in (*node.down, node.middle):
         yield from _cells(level, width, (0,) * len(level.cells))
@@ -120,11 +121,19 @@ def _latent_diffusion(node: LatentDiffusion, spec: Model) -> Iterator[str]:
         )
 
 
+def _pixel_diffusion(node: PixelDiffusion, spec: Model) -> Iterator[str]:
+    if node.dim != node.unet.dim:
+        yield f"dim is {node.dim}, but the U-Net's is {node.unet.dim}"
+    if node.unet.out not in (node.unet.channels, 2 * node.unet.channels):
+        yield f"of {node.unet.channels} channels {node.unet.out} are predicted; give as many, or twice as many"
+
+
 RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Level: _level,
     PixelStack: _attend,
     PixelTransformer: _attend,
     UNet: _unet,
     ConvTower: _conv_tower,
+    PixelDiffusion: _pixel_diffusion,
     LatentDiffusion: _latent_diffusion,
 }

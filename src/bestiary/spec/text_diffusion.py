@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bestiary.spec.diffusion import Betas, Condition, Schedule, UNet
+from bestiary.spec.diffusion import Condition, Schedule, UNet
 from bestiary.spec.embeddings import Tokens
 from bestiary.spec.models import Model, Transformer
 from bestiary.spec.patch_diffusion import TimeVector
@@ -26,14 +26,6 @@ class VectorCondition(Condition):
     """A linear map of one more vector, ``width`` wide, such as a text's last (Nichol et al. 2021, section 4.1)."""
 
     width: int
-
-
-@dataclass(frozen=True)
-class CosineBetas(Betas):
-    """What is left of the image falls as a squared cosine, ``start`` off its top (Nichol and Dhariwal 2021, 3.2).
-
-    No variance is more than ``end``.
-    """
 
 
 @dataclass(frozen=True)

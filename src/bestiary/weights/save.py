@@ -95,6 +95,11 @@ def _label_names(model: Model, carried: Mapping[str, Any]) -> dict[str, Any]:
     return {"id2label": names, "label2id": {name: int(index) for index, name in names.items()}}
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file aside and rename it, so that a failure leaves no half-written one."""
+    _write_aside(path, lambda aside: Path(aside).write_text(text))
+
+
 def _write_aside(path: Path, write: Any) -> None:
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import control, images, multimodal, proteins, sound, text
+from bestiary.cli.jobs import control, images, multimodal, pictures, proteins, sound, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
 
-ROOMS = (text, images, control, sound, proteins, multimodal)
+ROOMS = (text, images, pictures, control, sound, proteins, multimodal)
 JOBS: dict[str, Job] = {name: job for room in ROOMS for name, job in room.JOBS.items()}
 
 
@@ -19,8 +19,8 @@ def job_of(model: Any) -> str:
     """Return the name of the job that a spec's heads and masks make it fit for; raises ``BestiaryError`` if none."""
     if isinstance(model, spec.FoldingModel):
         return "fold"
-    heads = list(model.heads.values())
-    for own in (sound.job_of(model), control.job_of(model), multimodal.job_of(model)):
+    heads = list(spec.heads_of(model).values())
+    for own in (pictures.job_of(model), sound.job_of(model), control.job_of(model), multimodal.job_of(model)):
         if own is not None:
             return own
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bestiary.spec.diffusion import Autoencoder, ClassCondition, LatentDiffusion, TimeSines, UNet
+from bestiary.spec.diffusion import Autoencoder, ClassCondition, LatentDiffusion, PixelDiffusion, TimeSines, UNet
 from bestiary.spec.edit import walk_once
 from bestiary.spec.feature_maps import (
     Attend,
@@ -160,6 +160,14 @@ def _embedding_lines(node: EmbeddingDenoiser, layers: Layers) -> Iterator[Line]:
     yield "image_embeds = x[:, -1] @ W + b", f"[B, {node.width}]"
 
 
+def _steps(node: PixelDiffusion | LatentDiffusion, noisy: str, predicted: str, layers: Layers) -> Iterator[Line]:
+    schedule = node.schedule
+    yield f"for timestep in steps({schedule.steps}), from the last:", f"it predicts the {schedule.predicts}"
+    for code, remark in _unet_lines(node.unet, layers):
+        yield f"    {code.replace('sample', predicted) if code.startswith('sample') else code}", remark
+    yield f"    {noisy} = less_noisy({noisy}, {predicted})", ""
+
+
 def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, Callable[[Any], Sheet]]:
     """Return the sheet of each kind of model; ``text`` writes out a tower of text."""
 
@@ -180,12 +188,12 @@ def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, C
             lines += [("", ""), (f"# upscaler {index}, to {part.unet.size} pixels", ""), *drawn(part)[1]]
         return header, [(f"# the first part, of {node.text.unet.size} pixels", ""), *lines]
 
+    def steps(node: PixelDiffusion) -> Sheet:
+        return "def forward(sample):", list(_steps(node, "sample", "predicted", layers))
+
     def whole(node: LatentDiffusion) -> Sheet:
-        schedule = node.schedule
         lines: list[Line] = [*text(node.text), ("encoder_hidden_states = x", ""), ("", "")]
-        lines += [(f"for timestep in steps({schedule.steps}), from the last:", f"it predicts the {schedule.predicts}")]
-        lines += [(f"    {code}" if code else "", remark) for code, remark in _unet_lines(node.unet, layers)]
-        lines += [("    latents = less_noisy(latents, sample)", ""), ("", "")]
+        lines += [*_steps(node, "latents", "sample", layers), ("", "")]
         lines += [(f"latents = latents / {node.autoencoder.code.scale:g}", "")]
         lines += _tower_lines(node.autoencoder.decoder, "latents @ W + b", layers)
         return "def forward(input_ids, latents):", lines
@@ -202,5 +210,6 @@ def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, C
         PatchDenoiser: lambda node: ("def forward(sample, timestep):", list(_denoiser_lines(node, layers))),
         UNet: lambda node: ("def forward(sample, timestep):", list(_unet_lines(node, layers))),
         Autoencoder: lambda node: ("def forward(pixel_values):", list(_autoencoder_lines(node, layers))),
+        PixelDiffusion: steps,
         LatentDiffusion: whole,
     }

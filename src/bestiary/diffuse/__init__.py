@@ -1,0 +1,10 @@
+"""Images out of noise: schedules, the DDIM sampler, guidance."""
+
+from __future__ import annotations
+
+from bestiary.diffuse.draw import draw, draw_any
+from bestiary.diffuse.guidance import guided
+from bestiary.diffuse.sampler import Sampler, ddim, ddim_step, sampler_of
+from bestiary.diffuse.schedule import noised, signal
+
+__all__ = ["Sampler", "ddim", "ddim_step", "draw", "draw_any", "guided", "noised", "sampler_of", "signal"]

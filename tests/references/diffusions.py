@@ -1,0 +1,148 @@
+"""U-Nets and autoencoders of diffusers 0.42.1: tiny, of odd sizes, every parameter perturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import diffusers
+import torch
+import torchvision_ops  # noqa: F401  # before a reference imports torchvision
+from torch import Tensor
+
+diffusers.utils.logging.set_verbosity(diffusers.utils.logging.ERROR)
+
+WIDTHS = [8, 16, 24]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One class at one kind of config: what makes it, and its answers on some input, by name."""
+
+    name: str
+    config: Callable[[Random], dict[str, Any]]
+    answers: Callable[[Any, dict[str, Tensor]], dict[str, Tensor]]
+    given: Callable[[Any], dict[str, Tensor]]
+    label: str
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.label}"
+
+    def reference(self, seed: int, draws: type[Random] = Random) -> Any:
+        """Return the reference in float64, every parameter perturbed, its sizes drawn by the seed."""
+        torch.manual_seed(seed)
+        reference = getattr(diffusers, self.name)(**self.config(draws(f"{self} {seed}"))).double().eval()
+        with torch.no_grad():
+            for parameter in reference.parameters():
+                parameter += 0.05 * torch.randn_like(parameter)
+        return reference
+
+
+def sides(config: Any) -> tuple[int, int]:
+    """Draw the sides of maps, which need not be what halving brings back."""
+    return (13, 18) if config.in_channels == 4 else (16, 12)
+
+
+def noisy(config: Any) -> dict[str, Tensor]:
+    """Draw noisy maps at time steps of their own, vectors to look at, classes."""
+    given = {
+        "sample": torch.randn(3, config.in_channels, *sides(config), dtype=torch.float64),
+        "timestep": torch.tensor([3, 721, 20]),
+    }
+    if "cross_attention_dim" in config:
+        given["encoder_hidden_states"] = torch.randn(3, 7, config.cross_attention_dim, dtype=torch.float64)
+    elif config.num_class_embeds:
+        given["class_labels"] = torch.tensor([4, 0, 2])
+    return given
+
+
+def predicted(model: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {"sample": model(**given).sample}
+
+
+def images(config: Any) -> dict[str, Tensor]:
+    return {
+        "pixels": torch.randn(2, config.in_channels, 16, 20, dtype=torch.float64),
+        "latents": torch.randn(2, config.latent_channels, 4, 5, dtype=torch.float64),
+    }
+
+
+def both_ways(model: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    encoded, image = model.encode(given["pixels"]), model.decode(given["latents"])
+    latent, image = getattr(encoded, "latent_dist", encoded), getattr(image, "sample", image)
+    return {"mean": latent.mean, "logvar": latent.logvar, "image": image}
+
+
+def common(random: Random, **changes: Any) -> dict[str, Any]:
+    sizes = {
+        "block_out_channels": WIDTHS[: random.choice((2, 3))],
+        "layers_per_block": random.choice((1, 2)),
+        "norm_num_groups": random.choice((2, 4)),
+        "act_fn": random.choice(("silu", "gelu", "relu")),
+    }
+    return sizes | changes
+
+
+def cross(random: Random, **changes: Any) -> dict[str, Any]:
+    config = common(random) | {"cross_attention_dim": random.choice((9, 11)), "norm_eps": random.choice((1e-5, 1e-3))}
+    levels = len(config["block_out_channels"])
+    kinds = ["CrossAttnDownBlock2D"] * (levels - 1) + ["DownBlock2D"]
+    layers = [random.choice((1, 2)) for _ in range(levels - 1)] + [1]
+    return config | {
+        "down_block_types": kinds,
+        "up_block_types": [kind.replace("Down", "Up") for kind in reversed(kinds)],
+        "transformer_layers_per_block": layers,
+        "attention_head_dim": [2, 4, 3][:levels],
+        **changes,
+    }
+
+
+def linear(random: Random) -> dict[str, Any]:
+    return cross(random, use_linear_projection=True)
+
+
+def plain(random: Random) -> dict[str, Any]:
+    """What Ho et al. 2020 published: sines first, zeros in corners, one head in the second level."""
+    config = common(random, norm_eps=1e-6, flip_sin_to_cos=False, freq_shift=1, downsample_padding=0)
+    levels = len(config["block_out_channels"])
+    kinds = ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D"][:levels]
+    return config | {
+        "down_block_types": kinds,
+        "up_block_types": [kind.replace("Down", "Up") for kind in reversed(kinds)],
+        "attention_head_dim": None,
+    }
+
+
+def ablated(random: Random) -> dict[str, Any]:
+    """What Dhariwal and Nichol 2021 made of it: levels resampled in blocks, scale and shift, classes, more heads."""
+    config = common(random, resnet_time_scale_shift="scale_shift", num_class_embeds=5, attention_head_dim=4)
+    levels = len(config["block_out_channels"])
+    kinds = ["ResnetDownsampleBlock2D", *(["AttnDownBlock2D"] * (levels - 1))]
+    return config | {
+        "down_block_types": kinds,
+        "up_block_types": [kind.replace("Downsample", "Upsample").replace("Down", "Up") for kind in reversed(kinds)],
+        "downsample_type": "resnet",
+        "upsample_type": "resnet",
+        "attn_norm_num_groups": config["norm_num_groups"],
+    }
+
+
+def coded(random: Random) -> dict[str, Any]:
+    levels = 3
+    return common(random, block_out_channels=WIDTHS) | {
+        "down_block_types": ["DownEncoderBlock2D"] * levels,
+        "up_block_types": ["UpDecoderBlock2D"] * levels,
+        "latent_channels": random.choice((2, 3)),
+        "scaling_factor": 0.7,
+    }
+
+
+ROWS: tuple[Row, ...] = (
+    Row("UNet2DConditionModel", cross, predicted, noisy, "convolutions"),
+    Row("UNet2DConditionModel", linear, predicted, noisy, "linear"),
+    Row("UNet2DModel", plain, predicted, noisy, "plain"),
+    Row("UNet2DModel", ablated, predicted, noisy, "ablated"),
+    Row("AutoencoderKL", coded, both_ways, images, "normal"),
+)
