@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import images
 import load
 import sparse
 import startup
@@ -14,6 +15,8 @@ def main() -> None:
     load.main()
     print()
     sparse.main()
+    print()
+    images.main()
 
 
 if __name__ == "__main__":
