@@ -10,17 +10,25 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-import torchvision_ops  # noqa: F401  # before timm imports torchvision, whose kernels need not be there
-
 import bestiary
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+import_module("torchvision_ops")  # before timm imports torchvision, whose kernels need not be there
+
 Models = dict[str, Callable[[torch.Tensor], Any]]
+
+
+def of(kind: str) -> Any:
+    """Return the usual config of a kind of model, with the labels of ImageNet."""
+    import transformers
+
+    return transformers.AutoConfig.for_model(kind, num_labels=1000)
 
 
 def vit_b16() -> Models:
@@ -30,7 +38,7 @@ def vit_b16() -> Models:
 
     return {
         "bestiary": bestiary.build("vit:b16", seed=0).eval(),
-        "transformers": transformers.ViTForImageClassification(transformers.ViTConfig(num_labels=1000)).eval(),
+        "transformers": transformers.AutoModelForImageClassification.from_config(of("vit")).eval(),
         "timm": timm.create_model("vit_base_patch16_224").eval(),
     }
 
@@ -42,7 +50,7 @@ def swin_t() -> Models:
 
     return {
         "bestiary": bestiary.build("swin:t", seed=0).eval(),
-        "transformers": transformers.SwinForImageClassification(transformers.SwinConfig(num_labels=1000)).eval(),
+        "transformers": transformers.AutoModelForImageClassification.from_config(of("swin")).eval(),
         "timm": timm.create_model("swin_tiny_patch4_window7_224").eval(),
     }
 

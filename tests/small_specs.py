@@ -28,6 +28,7 @@ VARIANTS: dict[str, Any] = {
     "dinov2 gated": with_task(
         make("dinov2", dim=24, depth=2, heads=4, image=12, patch=4, gated=True), "dinov2", "image-classification", 5
     ),
+    "gcvit": make("gcvit", dim=12, depths=(2, 3), heads=(2, 4), windows=(2, 1), image=16, labels=5, scale=0.1),
     "swin": make("swin", **PYRAMID, labels=5),
     "swinv2": make("swinv2", **PYRAMID, labels=5, trained=(0, 3)),
     "swin_masked": make("swin_masked", **PYRAMID),

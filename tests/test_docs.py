@@ -69,6 +69,6 @@ def test_every_node_has_a_row() -> None:
     extended = {spec.Attention, spec.RelativeAttention, spec.Tokens, spec.SharedTokens, spec.Rotary}
     extended |= {spec.BlankedTokens, spec.CrossAttention, spec.Contrast, spec.Patches, spec.WindowBias}
     extended |= {spec.MLP, spec.Normed}
-    extended |= {spec.MaskedPatches, spec.PaddedPatches}
+    extended |= {spec.MaskedPatches, spec.PaddedPatches, spec.Tier}
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}

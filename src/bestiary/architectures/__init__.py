@@ -25,6 +25,7 @@ from bestiary.architectures import (
     ernie_thu,
     esm,
     experts,
+    gcvit,
     glide,
     glm,
     gpt,
@@ -261,6 +262,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         vit.beit, "image-classification", {"base": vit.pooled_patches, "masked-image-modeling": vit.visual_words}
     ),
     "dinov2": Architecture(vit.dinov2, "base", {"image-classification": vit.classify_first_and_mean}),
+    "gcvit": Architecture(gcvit.gcvit, "image-classification", {"base": swin.mean_alone}),
     "swin": Architecture(swin.swin, "image-classification", {"base": swin.mean_alone}),
     "swinv2": Architecture(swin.swinv2, "image-classification", {"base": swin.mean_alone}),
     "swin_masked": Architecture(swin.swin_masked, "masked-image-modeling", _PYRAMID),

@@ -106,6 +106,7 @@ def _by_cosines(tier: Tier, side: int, trained: int | None) -> Tier:
 
 def _masked(model: Pyramid) -> Pyramid:
     embed = model.embed
+    assert isinstance(embed, PaddedPatches)
     masked = MaskedPaddedPatches(
         embed.image, embed.patch, embed.channels, position=embed.position, dropout=embed.dropout, norm=embed.norm
     )

@@ -97,6 +97,9 @@ class Context:
 
     told: Tensor | None = None
     """The vector that modulates layers, ``[B, 1, dim]``."""
+    asked: Tensor | None = None
+    """The queries that a whole map tells for each of its windows, ``[B, T, dim]``."""
+
     grid: tuple[int, int] | None = None
     """How many places high and wide the map is whose places are the tokens."""
 

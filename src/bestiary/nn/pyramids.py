@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.base import Model
 from bestiary.nn.context import Context
+from bestiary.nn.global_context import ConvShrink, SqueezedBlock
 from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
 from bestiary.nn.patches import MaskedPatches, Patches, cut
@@ -83,9 +85,43 @@ class NormedMerging(PatchMerging):
         return self.norm(self.reduce(x))
 
 
+class ConvMerging(nn.Module):
+    """Convolutions make a map half as high and wide, and twice as deep."""
+
+    def __init__(self, node: spec.Merging, dim: int) -> None:
+        super().__init__()
+        self.shrink = ConvShrink(node.norm, dim, 2 * dim)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to ``[B, T / 4, 2 dim]``; the context then has the new map's size."""
+        assert context.grid is not None
+        grid = self.shrink(x.unflatten(1, context.grid))
+        context.grid = (grid.shape[1], grid.shape[2])
+        return grid.flatten(1, 2)
+
+
+class ConvPatches(nn.Module):
+    """Convolutions make the first map."""
+
+    def __init__(self, node: spec.ConvPatches, dim: int) -> None:
+        super().__init__()
+        self.node = node
+        self.begin = nn.Conv2d(node.channels, dim, 3, 2, 1)
+        self.shrink = ConvShrink(node.norm, dim, dim)
+
+    def forward(self, pixel_values: Tensor, context: Context | None = None) -> Tensor:
+        """Map ``[B, channels, image, image]`` to ``[B, places, dim]``."""
+        expected = (self.node.channels, self.node.image, self.node.image)
+        if pixel_values.shape[1:] != expected:
+            shape, wanted = list(pixel_values.shape), ", ".join(map(str, expected))
+            raise BestiaryError(f"pixel_values has shape {shape}; this model reads [batch, {wanted}]: resize it first")
+        return self.shrink(self.begin(pixel_values).movedim(1, -1)).flatten(1, 2)
+
+
 MERGING: dict[type[spec.Merging], Callable[[Any, int], nn.Module]] = {
     spec.PatchMerging: PatchMerging,
     spec.NormedMerging: NormedMerging,
+    spec.ConvMerging: ConvMerging,
 }
 
 
@@ -103,9 +139,32 @@ class Tier(nn.Module):
         return x if self.merge is None else self.merge(x, context)
 
 
-EMBEDDINGS: dict[type[spec.Embedding], Callable[[Any, int], Patches]] = {
+class GlobalTier(Tier):
+    """A tier whose map tells the queries of its windows first."""
+
+    def __init__(self, node: spec.GlobalTier) -> None:
+        super().__init__(node)
+        self.pools = node.pools
+        self.queries = nn.ModuleList(SqueezedBlock(node.dim) for _ in range(max(1, node.pools)))
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Run the layers; the context is made anew where the map is."""
+        assert context.grid is not None
+        grid = x.unflatten(1, context.grid)
+        for index, block in enumerate(self.queries):
+            grid = block(grid)
+            if index < self.pools:
+                grid = F.max_pool2d(grid.movedim(-1, 1), 3, 2, 1).movedim(1, -1)
+        context.asked = grid.flatten(1, 2)
+        return super().forward(x, context)
+
+
+TIERS: dict[type[spec.Model], Callable[[Any], nn.Module]] = {spec.Tier: Tier, spec.GlobalTier: GlobalTier}
+
+EMBEDDINGS: dict[type[spec.Embedding], Callable[[Any, int], nn.Module]] = {
     spec.PaddedPatches: PaddedPatches,
     spec.MaskedPaddedPatches: MaskedPaddedPatches,
+    spec.ConvPatches: ConvPatches,
 }
 
 
@@ -115,7 +174,7 @@ class Pyramid(Model):
     def __init__(self, node: spec.Pyramid) -> None:
         super().__init__(node)
         self.embed = EMBEDDINGS[type(node.embed)](node.embed, node.dim)
-        self.tiers = nn.ModuleList(map(Tier, node.tiers))
+        self.tiers = nn.ModuleList(TIERS[type(tier)](tier) for tier in node.tiers)
         self.spread(node.drop_path)
         self.add_heads()
 

@@ -18,6 +18,7 @@ from bestiary.nn.cross_width import CrossWidthAttention, JoinedAttention
 from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
 from bestiary.nn.fusion import Fusion
+from bestiary.nn.global_context import GlobalQueryAttention
 from bestiary.nn.mlp import GLU, MLP, OneMap
 from bestiary.nn.norms import norm
 from bestiary.nn.qk_norm import QKNormAttention
@@ -88,6 +89,7 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.TwoStreamAttention: TwoStreamAttention,
     spec.WindowedAttention: WindowedAttention,
     spec.CosineAttention: CosineAttention,
+    spec.GlobalQueryAttention: GlobalQueryAttention,
     spec.Windows: lambda node, dim: Windows(node, dim, op),
     spec.DisentangledAttention: DisentangledAttention,
     spec.InputConvolution: InputConvolution,

@@ -76,6 +76,7 @@ class Windows(nn.Module):
         grid = padded(x.unflatten(1, (height, width)), self.side)
         grid = grid.roll((-shift, -shift), (1, 2)) if shift else grid
         inside = context.once((Windows, self.side, shift), lambda: within(grid, self.side, shift))
+        inside.asked = context.asked
         h = self.attention(into_windows(grid, self.side), inside)
         grid = out_of_windows(h, self.side, grid.shape[1:3])
         grid = grid.roll((shift, shift), (1, 2)) if shift else grid

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import control_maps, images, map_attention, patch_diffusion, pyramids, speech_maps, text_diffusion
+from bestiary.sizing import (
+    control_maps,
+    global_context,
+    images,
+    map_attention,
+    patch_diffusion,
+    pyramids,
+    speech_maps,
+    text_diffusion,
+)
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
 from bestiary.spec import (
@@ -166,6 +175,7 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     **speech_maps.MAPS,
     **images.MAPS,
     **pyramids.MAPS,
+    **global_context.MAPS,
     Attention: _attention,
     QKNormAttention: _attention,
     BoundedAttention: _attention,

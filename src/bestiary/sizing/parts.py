@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing import control, feature_maps, folding, images, patch_diffusion, pyramids, speech, text_diffusion
+from bestiary.sizing import (
+    control,
+    feature_maps,
+    folding,
+    global_context,
+    images,
+    patch_diffusion,
+    pyramids,
+    speech,
+    text_diffusion,
+)
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
 from bestiary.sizing.linear import maps
@@ -281,6 +291,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **speech.PARTS,
     **images.PARTS,
     **pyramids.PARTS,
+    **global_context.PARTS,
     Transformer: _transformer,
     EncoderDecoder: _encoder_decoder,
     **folding.PARTS,

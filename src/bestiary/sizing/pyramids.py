@@ -8,11 +8,13 @@ from math import isqrt
 from typing import Any
 
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
+from bestiary.sizing.global_context import query_cost
 from bestiary.sizing.inside import Parts, Rule, each_map, inside, linear_parts, model_inside, nothing, own
 from bestiary.sizing.linear import Linear, Maps
 from bestiary.spec import (
     ContinuousBias,
     CosineAttention,
+    GlobalTier,
     Grid,
     MaskedPaddedPatches,
     Merging,
@@ -134,6 +136,8 @@ def _modules(spec: Pyramid) -> Iterator[tuple[str, int]]:
     yield "embed", cost(spec.embed, Pass(spec, sides[0] ** 2))
     for index, (tier, side) in enumerate(zip(spec.tiers, sides, strict=True)):
         run = Pass(tier, side**2)
+        if isinstance(tier, GlobalTier):
+            yield f"tiers.{index}.queries", query_cost(tier, side**2)
         branches = branch_costs(tier.stack, run)
         yield from ((f"tiers.{index}.stack.layers[*].{name}", number) for name, number in branches.items())
         if tier.merge is not None:

@@ -119,6 +119,7 @@ from bestiary.spec.folding import (
     reads,
 )
 from bestiary.spec.fusion import Fusion, SideAttention, side_width
+from bestiary.spec.global_context import ConvMerging, ConvPatches, GlobalQueryAttention, GlobalTier
 from bestiary.spec.heads import (
     AdaptiveLMHead,
     Classifier,
@@ -348,7 +349,9 @@ __all__ = [
     "ContinuousBias",
     "Contrast",
     "ConvDown",
+    "ConvMerging",
     "ConvNet",
+    "ConvPatches",
     "ConvTower",
     "ConvUp",
     "ConvolvedPosition",
@@ -388,6 +391,8 @@ __all__ = [
     "GatedAttention",
     "Gaussian",
     "GlobalColumnAttention",
+    "GlobalQueryAttention",
+    "GlobalTier",
     "Grid",
     "GridBias",
     "GroupNorm",

@@ -23,6 +23,7 @@ _ZERO_ALLOWED = {
     "mask_token",
     "end",
     "shift",
+    "pools",
 }
 
 

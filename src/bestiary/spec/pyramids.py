@@ -105,7 +105,7 @@ class Pyramid(Model):
     ``dim`` is the width of the first; heads read the last. ``drop_path`` grows evenly over the layers of all tiers.
     """
 
-    embed: PaddedPatches
+    embed: Patches
     tiers: tuple[Tier, ...]
     heads: Mapping[str, Head] = field(default_factory=no_heads)
     drop_path: float = 0.0

@@ -24,6 +24,7 @@ from bestiary.spec.feature_maps import CrossWidthAttention, JoinedAttention
 from bestiary.spec.fields import misfit
 from bestiary.spec.folding import RULES as FOLDING
 from bestiary.spec.fusion import Fusion, SideAttention, fusions, side_width
+from bestiary.spec.global_context import RULES as GLOBAL_CONTEXT
 from bestiary.spec.heads import AdaptiveLMHead, Classifier, EntityScores, LMHead, Pooler, SentencePair
 from bestiary.spec.images import FirstVector, Grid, PatchMean
 from bestiary.spec.images_rules import RULES as IMAGES
@@ -396,6 +397,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **SPEECH_RULES,
     **IMAGES,
     **PYRAMIDS,
+    **GLOBAL_CONTEXT,
     Attention: _attention,
     QKNormAttention: _projected_otherwise,
     BoundedAttention: _projected_otherwise,

@@ -7,6 +7,7 @@ from typing import Any
 
 from bestiary.spec.embeddings import Patches
 from bestiary.spec.flat.ops import Line, norm_word
+from bestiary.spec.global_context import ConvPatches
 from bestiary.spec.heads import Head
 from bestiary.spec.images import (
     DistilledClassifier,
@@ -28,6 +29,11 @@ def patch_lines(embed: Patches, dim: int) -> Iterator[Line]:
     """Yield the lines of an embedding of patches."""
     count = (embed.image // embed.patch) ** 2
     pixels = embed.channels * embed.patch**2
+    if isinstance(embed, ConvPatches):
+        norm = norm_word(embed.norm)
+        yield "x = conv3x3(pixel_values, stride 2) + b", f"{embed.channels} -> {dim}"
+        yield f"x = {norm}(conv3x3(block({norm}(x)), stride 2))", f"[B, {count}, {dim}]"
+        return
     bias = "" if isinstance(embed, NormedPatches) else " + b"
     yield f"x = patches(pixel_values) @ W{bias}", f"{count} patches of {pixels} values -> [B, {count}, {dim}]"
     if isinstance(embed, PaddedPatches):

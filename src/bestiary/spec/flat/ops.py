@@ -9,6 +9,7 @@ from bestiary.spec.control import LastHidden
 from bestiary.spec.experts import Experts, Top1, Top2
 from bestiary.spec.feature_maps import CrossWidthAttention, GroupNorm, JoinedAttention
 from bestiary.spec.fusion import Fusion
+from bestiary.spec.global_context import GlobalQueryAttention
 from bestiary.spec.images import WindowBias
 from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
 from bestiary.spec.norms import (
@@ -206,6 +207,15 @@ def _joined(op: JoinedAttention, x: str, dim: int) -> Work:
     return f"a @ Wo{bias['o']}"
 
 
+def _global_query(op: GlobalQueryAttention, x: str, dim: int) -> Work:
+    head_dim = op.head_dim or dim // op.heads
+    bias = {name: f" + b{name}" if name in op.bias else "" for name in "kvo"}
+    yield f"q, k, v = g, {x} @ Wk{bias['k']}, {x} @ Wv{bias['v']}", f"{op.heads} heads of {head_dim}"
+    position = f" + {score_word(op.position)}" if isinstance(op.position, ScorePosition) else ""
+    yield f"a = softmax(q @ k.T * {head_dim**-0.5 if op.scale is None else op.scale:.4g}{position}) @ v", ""
+    return f"a @ Wo{bias['o']}"
+
+
 def _in_windows(op: Windows, x: str, dim: int) -> Work:
     shift = f", after a shift by {op.shift}" if op.shift else ""
     yield f"w = windows({x})", f"{op.side} x {op.side} places{shift}"
@@ -267,6 +277,7 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     BoundedAttention: _attention,
     CosineAttention: _attention,
     Windows: _in_windows,
+    GlobalQueryAttention: _global_query,
     CrossAttention: _attention,
     CrossWidthAttention: _attention,
     JoinedAttention: _joined,
