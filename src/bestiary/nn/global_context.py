@@ -1,4 +1,4 @@
-"""Modules of what GC ViT brought: squeezed blocks, merging by convolution, queries that a whole map tells."""
+"""Squeezed blocks, convolutions that merge maps, and attention whose queries a whole map tells."""
 
 from __future__ import annotations
 
