@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import glide_weights
 import torch
 
 from bestiary.architectures import make
@@ -52,6 +53,18 @@ BUILT: dict[str, Model] = {
         Schedule(LinearBetas(0.1, 0.2)),  # type: ignore[arg-type]
     ),
 }
+
+DECODER: dict[str, Any] = {
+    "dim": 24, "depth": 2, "heads": 3, "width": 16, "image": 10, "size": 8, "levels": (1, 2), "attends": (0, 1),
+    "cells": 1, "vocab": 300, "length": 7, "head_dim": 8, "groups": 8,
+}  # fmt: skip
+
+PARTED: dict[str, Model] = {
+    "glide": make("glide", **glide_weights.SIZES, groups=32),
+    "unclip_decoder": make("unclip_decoder", **DECODER),
+    "unclip_prior": make("unclip_prior", dim=16, depth=2, heads=2, width=6, length=5),
+}
+"""What is told by texts, and made of parts: the tests of cascades and of unCLIP hold what it costs."""
 
 
 def folded(parameter: str) -> str:

@@ -263,6 +263,7 @@ BUILT: dict[str, Model] = {
     "sinusoids": make("bert", **SMALL).at("embed.position", Sinusoidal()),
     "own output with a bias": make("bert", **SMALL).with_heads({"lm": spec.LMHead(tied=False, bias=True)}),
     **feature_map_models.BUILT,
+    **feature_map_models.PARTED,
     **multimodal_models.BUILT,
     **OTHERS,
     **VARIANTS,
@@ -421,7 +422,7 @@ BANDED = [name for name in BUILT if name.startswith("longformer")]
 GROUPS = {torch.ops.aten._grouped_mm: lambda x, matrices, *others, **more: 2 * x[0] * matrices[-2] * matrices[-1]}
 
 
-@pytest.mark.parametrize("name", sorted(BUILT.keys() - BANDED))
+@pytest.mark.parametrize("name", sorted(BUILT.keys() - BANDED - feature_map_models.PARTED.keys()))
 def test_operations_are_those_that_run(name: str) -> None:
     # What torch runs takes every pair of query and key and hides some later, so the masks are taken out.
     model = BUILT[name]
@@ -582,7 +583,7 @@ def test_what_fits() -> None:
         (lambda: flops(gpt2(768, 12, 12), 1025), "context is 1025, more than the 1024 positions of this model"),
         (lambda: flops(LLAMA, 0), "context is 0; give at least one token"),
         (lambda: flops(T5_11B), "say how many tokens"),
-        (lambda: flops(VIT, 5), "an image is always 197 tokens"),
+        (lambda: flops(VIT, 5), "what is seen is always 197 tokens"),
         (lambda: flops(T5_11B, 5, -1), "source is -1"),
         (lambda: memory(LLAMA, "int5"), "did you mean 'int"),
         (lambda: memory(LLAMA, batch=0), "batch is 0"),

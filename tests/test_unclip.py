@@ -9,6 +9,7 @@ import diffusers
 import pytest
 import torch
 import torchvision_ops  # noqa: F401  # before a reference imports torchvision
+from feature_map_models import DECODER
 from safetensors.torch import load_file, save_file
 from test_patch_diffusion import CLOSE, FILE, distance, of_gradients, raw, swaps
 from torch import Tensor
@@ -21,11 +22,6 @@ from bestiary.sizing import count, flops
 from bestiary.sizing.memory import cache_bytes
 from bestiary.spec import Attention, Window, check, flat, from_json, swap, to_json
 from bestiary.weights.save import published
-
-DECODER: dict[str, Any] = {
-    "dim": 24, "depth": 2, "heads": 3, "width": 16, "image": 10, "size": 8, "levels": (1, 2), "attends": (0, 1),
-    "cells": 1, "vocab": 300, "length": 7, "head_dim": 8, "groups": 8,
-}  # fmt: skip
 
 
 def reference(seed: int) -> Any:
