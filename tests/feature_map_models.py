@@ -70,7 +70,7 @@ PARTED: dict[str, Model] = {
 def folded(parameter: str) -> str:
     """Return a parameter's name as counts have it: cells are summed, levels are not."""
     parameter = re.sub(r"(layers|cells)\.\d+", r"\1[*]", parameter)
-    return re.sub(r"\b(down|up|levels|conditions)\.(\d+)", r"\1[\2]", parameter)
+    return re.sub(r"\b(down|up|levels|conditions|upscalers)\.(\d+)", r"\1[\2]", parameter)
 
 
 def given(model: Model) -> tuple[dict[str, Any], Flops]:

@@ -88,3 +88,21 @@ def test_what_cannot_be(path: str, value: int, said: str) -> None:
 
     with pytest.raises(BestiaryError, match=said):
         check(NODE.at(path, value))
+
+
+def test_twins_draw_pictures(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+    from PIL import Image
+
+    from bestiary.cli import main
+
+    asked = {"glide:tiny": ["a hedgehog"], "dit:tiny": ["3"]}
+    for name, texts in asked.items():
+        out = tmp_path / f"{name.split(':')[0]}.png"
+        answer = CliRunner().invoke(main, ["run", name, *texts, "--out", str(out)])
+        assert answer.exit_code == 0, answer.output
+        with Image.open(out) as picture:
+            assert picture.size == ((32, 32) if name == "glide:tiny" else (8, 8))
+    refused = CliRunner().invoke(main, ["run", "dit:tiny", "11", "--out", str(tmp_path / "x.png")])
+    assert refused.exit_code != 0
+    assert "classes 0 to 9" in refused.output

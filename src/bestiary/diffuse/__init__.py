@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from bestiary.diffuse.cascades import draw_cascade, draw_class
 from bestiary.diffuse.draw import draw, draw_any
 from bestiary.diffuse.guidance import guided
 from bestiary.diffuse.sampler import Sampler, ddim, ddim_step, sampler_of
 from bestiary.diffuse.schedule import noised, signal
 
-__all__ = ["Sampler", "ddim", "ddim_step", "draw", "draw_any", "guided", "noised", "sampler_of", "signal"]
+__all__ = [
+    "Sampler",
+    "ddim",
+    "ddim_step",
+    "draw",
+    "draw_any",
+    "draw_cascade",
+    "draw_class",
+    "guided",
+    "noised",
+    "sampler_of",
+    "signal",
+]

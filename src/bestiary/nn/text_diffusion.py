@@ -94,7 +94,12 @@ class TextUpscaler(TextDiffusion):
         attention_mask: Tensor | None = None,
     ) -> Output:
         """Run one step; ``low_res`` is the small picture, ``[B, channels, h, w]``."""
-        return self.predict(beside(sample, low_res), timestep, self.read(input_ids, attention_mask))
+        return self.beside(sample, low_res, timestep, self.read(input_ids, attention_mask))
+
+    def beside(self, sample: Tensor, low_res: Tensor, timestep: Tensor | int, vectors: Tensor) -> Output:
+        """Predict what noisy images hold, a small picture, enlarged, beside them, told by vectors of texts."""
+        enlarged = F.interpolate(low_res, sample.shape[-2:], mode="bilinear", align_corners=False)
+        return self.predict(torch.cat((sample, enlarged), dim=1), timestep, vectors)
 
 
 class EmbeddingDenoiser(Model):
@@ -135,12 +140,6 @@ class EmbeddingDenoiser(Model):
         keep = None if keep is None else torch.cat((keep, keep.new_ones(len(keep), 4)), dim=1)
         x = self.stack(x, Context(torch.arange(x.shape[1], device=x.device)[None], x.shape[1], keep=keep))
         return Output(x, image_embeds=self.output(x[:, -1]))
-
-
-def beside(sample: Tensor, low_res: Tensor) -> Tensor:
-    """Put a small picture, enlarged, behind the channels of a noisy one."""
-    enlarged = F.interpolate(low_res, sample.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.cat((sample, enlarged), dim=1)
 
 
 class Cascade(Model):

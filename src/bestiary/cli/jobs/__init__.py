@@ -49,7 +49,8 @@ def _on_images(model: Any, heads: list[Any]) -> str:
 
 
 def _idle(model: Any) -> BestiaryError:
-    has = f"the heads {', '.join(model.heads)}" if model.heads else "no head"
+    heads = spec.heads_of(model)
+    has = f"the heads {', '.join(heads)}" if heads else "no head"
     return BestiaryError(f"run has no job for a model with {has}; name another --task, or call it in Python")
 
 

@@ -6,26 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 from torch import Tensor
 
 from bestiary import diffuse
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
-from bestiary.spec import LatentDiffusion, PixelDiffusion
+from bestiary.spec import Cascade, LatentDiffusion, PatchDenoiser, PixelDiffusion
+from bestiary.untrusted import quoted
 
 
 def job_of(model: Any) -> str | None:
     """Return the job of a model that makes images, ``None`` of any other."""
-    return "draw" if isinstance(model, LatentDiffusion | PixelDiffusion) else None
+    return "draw" if isinstance(model, Cascade | LatentDiffusion | PatchDenoiser | PixelDiffusion) else None
 
 
 def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
     if settings.out is None:
         raise BestiaryError("a picture needs a file to go to; add --out picture.png")
-    if isinstance(model.spec, LatentDiffusion):
+    if isinstance(model.spec, Cascade | LatentDiffusion):
         if not texts:
             raise BestiaryError('this model draws what a text says; write one after its name, as in "a red cat"')
-        pictures, names = diffuse.draw(model, texts, seed=settings.seed), texts
+        draws = diffuse.draw_cascade if isinstance(model.spec, Cascade) else diffuse.draw
+        pictures, names = draws(model, texts, seed=settings.seed), texts
+    elif isinstance(model.spec, PatchDenoiser):
+        labels = [_label(text) for text in texts or ["0"]]
+        pictures = torch.cat([diffuse.draw_class(model, label, seed=settings.seed) for label in labels])
+        names = [f"three channels of the latent map of class {label}" for label in labels]
     else:
         if texts:
             raise BestiaryError("this model draws what it was trained on and reads no text; leave it out")
@@ -34,6 +41,12 @@ def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
     for picture, file in zip(pictures, files, strict=True):
         _write(picture, file)
     return [{"input": name, "picture": str(file)} for name, file in zip(names, files, strict=True)]
+
+
+def _label(text: str) -> int:
+    if not text.isdecimal():
+        raise BestiaryError(f"this model draws by class: give the number of one, not {quoted(text)}")
+    return int(text)
 
 
 def _files(out: Path, count: int) -> list[Path]:

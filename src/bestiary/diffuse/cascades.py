@@ -1,0 +1,86 @@
+"""Pictures of texts by models that draw small ones and enlarge them, and of classes by transformers of patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bestiary import spec
+from bestiary.diffuse.draw import shown
+from bestiary.diffuse.guidance import guided
+from bestiary.diffuse.sampler import Sampler, ddim
+from bestiary.errors import BestiaryError
+
+STEPS, ENLARGING, GUIDANCE = 50, 27, 3.0
+"""GLIDE's guidance, and its steps of the model that enlarges (its published code, notebooks/text2im.ipynb)."""
+
+USUAL = spec.Schedule(spec.LinearBetas(0.0001, 0.02))
+"""The noise that transformers of patches were trained on (DiT's published code, diffusion/__init__.py)."""
+
+
+@torch.inference_mode()
+def draw_cascade(
+    model: Any, texts: Sequence[str], *, steps: int = STEPS, guidance: float = GUIDANCE, seed: int = 0
+) -> Tensor:
+    """Return a picture of each text, ``[B, channels, H, W]``, from 0 to 1, drawn small and enlarged."""
+    generator = torch.Generator().manual_seed(seed)
+    told, unasked = (_read(model.text, model, each) for each in (list(texts), [""]))
+    predict = _image(model.text)
+    sample = _drawn(model.text.spec, guided(predict, told, unasked, guidance), len(texts), steps, generator, model)
+    for part in model.upscalers:
+        vectors, small = _read(part, model, list(texts)), sample
+        enlarge = _beside(part, small, vectors)
+        sample = _drawn(part.spec, enlarge, len(texts), min(steps, ENLARGING), generator, model)
+    return shown(sample)
+
+
+def _image(part: Any) -> Callable[[Tensor, int, Tensor], Tensor]:
+    """Return what a part predicts of an image; how much noise a step adds stands behind it, and is left out."""
+    return lambda sample, time, vectors: part.predict(sample, time, vectors).sample[:, : sample.shape[1]]
+
+
+def _beside(part: Any, small: Tensor, vectors: Tensor) -> Callable[[Tensor, int], Tensor]:
+    """Return what a part that enlarges predicts, a small picture beside its own."""
+    return lambda sample, time: part.beside(sample, small, time, vectors).sample[:, : sample.shape[1]]
+
+
+def _drawn(node: Any, predict: Any, count: int, steps: int, generator: torch.Generator, model: Any) -> Tensor:
+    channels = node.unet.channels // (2 if isinstance(node, spec.TextUpscaler) else 1)
+    noise = torch.randn((count, channels, node.unet.size, node.unet.size), generator=generator)
+    *_, sample = ddim(Sampler(node.schedule, clip=1.0), predict, noise.to(model.device, model.dtype), steps)
+    return sample
+
+
+def _read(part: Any, model: Any, texts: list[str]) -> Tensor:
+    if model.tokenizer is None:
+        raise BestiaryError("a text has to become tokens, but the files hold no tokenizer; add its folder")
+    length = part.spec.text.embed.length
+    rows = [model.tokenizer.encode(text)[:length] for text in texts]
+    ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows], device=model.device)
+    keep = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=model.device)
+    return part.read(ids, keep)
+
+
+@torch.inference_mode()
+def draw_class(model: Any, label: int, *, steps: int = STEPS, seed: int = 0) -> Tensor:
+    """Return the first three channels, from 0 to 1, of the latent map of a class that a transformer of patches draws.
+
+    An autoencoder, which is a model of its own, makes the image of it.
+    """
+    node = model.spec
+    classes = next(each.classes - 1 for each in node.conditions if isinstance(each, spec.ClassCondition))
+    if not 0 <= label < classes:
+        raise BestiaryError(f"class {label} is asked for; this model draws classes 0 to {classes - 1}")
+    embed = node.embed
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn((1, embed.channels, embed.image, embed.image), generator=generator)
+    labels = torch.tensor([label], device=model.device)
+
+    def predict(sample: Tensor, time: int) -> Tensor:
+        return model(sample, time, labels).sample[:, : embed.channels]
+
+    *_, latents = ddim(Sampler(USUAL), predict, noise.to(model.device, model.dtype), steps)
+    return shown(latents[:, :3])
