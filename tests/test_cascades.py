@@ -9,6 +9,8 @@ from typing import Any
 import glide_weights
 import pytest
 import torch
+from command_line import bestiary
+from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
@@ -90,19 +92,15 @@ def test_what_cannot_be(path: str, value: int, said: str) -> None:
         check(NODE.at(path, value))
 
 
-def test_twins_draw_pictures(tmp_path: Path) -> None:
-    from click.testing import CliRunner
-    from PIL import Image
+@pytest.mark.parametrize(("name", "text", "size"), [("glide", "hedgehog", (32, 32)), ("dit", "3", (8, 8))])
+def test_twins_draw_pictures(name: str, text: str, size: tuple[int, int], tmp_path: Path) -> None:
+    done = bestiary(f"run {name}:tiny {text} --out {tmp_path / 'it.png'}")
+    assert done.code == 0, done.err
+    with Image.open(tmp_path / "it.png") as picture:
+        assert picture.size == size
 
-    from bestiary.cli import main
 
-    asked = {"glide:tiny": ["a hedgehog"], "dit:tiny": ["3"]}
-    for name, texts in asked.items():
-        out = tmp_path / f"{name.split(':')[0]}.png"
-        answer = CliRunner().invoke(main, ["run", name, *texts, "--out", str(out)])
-        assert answer.exit_code == 0, answer.output
-        with Image.open(out) as picture:
-            assert picture.size == ((32, 32) if name == "glide:tiny" else (8, 8))
-    refused = CliRunner().invoke(main, ["run", "dit:tiny", "11", "--out", str(tmp_path / "x.png")])
-    assert refused.exit_code != 0
-    assert "classes 0 to 9" in refused.output
+def test_a_class_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    done = bestiary(f"run dit:tiny 1000000 --out {tmp_path / 'it.png'}")
+    assert done.code == 2
+    assert "this model draws classes 0 to" in done.err
