@@ -86,9 +86,14 @@ def _action_bins_cost(node: ActionBins, run: Pass) -> int:
     return embed.images * embed.actions * once(node, run)
 
 
+def _action_bins(node: ActionBins, model: Any) -> Maps:
+    bins = getattr(getattr(model, "embed", None), "bins", None)  # a half-made edit may embed something else
+    return {"output": Linear(model.dim, bins)} if bins else {}
+
+
 MAPS: dict[type[Node], Callable[[Any, Any], Maps]] = {
     OneMap: lambda node, model: {"map": Linear(model.dim, model.dim)},
-    ActionBins: lambda node, model: {"output": Linear(model.dim, model.embed.bins)},
+    ActionBins: _action_bins,
     Looks: lambda node, model: {},
 }
 PARTS: dict[type[Node], Rule] = {OneMap: linear_parts, ActionBins: each_map, Looks: _looks}
