@@ -8,8 +8,19 @@ from typing import Any
 from bestiary.sizing import agents, robots
 from bestiary.sizing.cost import Pass, each, once
 from bestiary.sizing.inside import Parts, Rule, each_map, inside, own
-from bestiary.sizing.maps import maps
-from bestiary.spec import BinScores, IdleTables, Model, NextAction, NextReturn, NextState, Node, Steps, Transitions
+from bestiary.sizing.linear import Linear, Maps, maps
+from bestiary.spec import (
+    AgentTokens,
+    BinScores,
+    IdleTables,
+    Model,
+    NextAction,
+    NextReturn,
+    NextState,
+    Node,
+    Steps,
+    Transitions,
+)
 
 KINDS = 3
 """A step is three tokens: return to go, state, action."""
@@ -30,6 +41,35 @@ def _transitions(node: Transitions, width: int, model: Model) -> Parts:
 def _bin_scores(node: BinScores, width: int, model: Any) -> Parts:
     yield "", sum(model.embed.width * one.parameters for one in maps(node, model).values())
 
+
+def _steps_maps(node: Steps, model: Model) -> Maps:
+    widths = {"return_to_go": 1, "state": node.state, "action": node.action}
+    return {name: Linear(width, model.dim) for name, width in widths.items()}
+
+
+def _told_maps(width: Callable[[Steps], int]) -> Callable[[Any, Any], Maps]:
+    def maps(node: Node, model: Any) -> Maps:
+        steps = getattr(model, "embed", None)  # a half-made edit may embed something else
+        return {"output": Linear(model.dim, width(steps))} if isinstance(steps, Steps) else {}
+
+    return maps
+
+
+def _bin_scores_maps(node: BinScores, model: Any) -> Maps:
+    embed = getattr(model, "embed", None)
+    return {"output": Linear(model.dim, embed.bins + 1, False)} if isinstance(embed, Transitions) else {}
+
+
+MAPS: dict[type[Node], Callable[[Any, Any], Maps]] = {
+    **robots.MAPS,
+    Steps: _steps_maps,
+    NextState: _told_maps(lambda embed: embed.state),
+    NextAction: _told_maps(lambda embed: embed.action),
+    NextReturn: _told_maps(lambda embed: 1),
+    Transitions: lambda node, model: {},
+    AgentTokens: lambda node, model: {},
+    BinScores: _bin_scores_maps,
+}
 
 PARTS: dict[type[Node], Rule] = {
     **agents.PARTS,

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from bestiary.sizing import (
-    control_maps,
+    control,
     global_context,
     images,
     map_attention,
     patch_diffusion,
     pyramids,
-    speech_maps,
+    speech,
     text_diffusion,
 )
 from bestiary.sizing.linear import Linear, Maps, maps
-from bestiary.sizing.multimodal_maps import MAPS as MULTIMODAL
+from bestiary.sizing.multimodal import MAPS as MULTIMODAL
 from bestiary.spec import (
     GLU,
     MLP,
@@ -171,8 +171,8 @@ def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
 
 
 RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
-    **control_maps.MAPS,
-    **speech_maps.MAPS,
+    **control.MAPS,
+    **speech.MAPS,
     **images.MAPS,
     **pyramids.MAPS,
     **global_context.MAPS,

@@ -9,12 +9,13 @@ from bestiary.errors import BestiaryError
 from bestiary.sizing.convolutional import conv_costs, conv_net, places
 from bestiary.sizing.cost import Pass, cost, once
 from bestiary.sizing.inside import Parts, Rule, each_map, inside, model_inside, nothing
-from bestiary.sizing.linear import maps
+from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.spec import (
     AttentionSummary,
     Contrast,
     ConvNet,
     DualEncoder,
+    Embedded,
     EndSummary,
     FirstSummary,
     HighestSummary,
@@ -58,6 +59,33 @@ def _dual_encoder(node: DualEncoder, width: int, model: Model) -> Parts:
     for name, head in node.heads.items():
         yield from inside(f"heads.{name}", head, width, model)
 
+
+def _none_maps(node: Node, model: Model) -> Maps:
+    return {}
+
+
+def _embedded_maps(node: Embedded, model: Model) -> Maps:
+    return {"output": Linear(model.dim, node.width, node.bias)}
+
+
+def _attention_summary_maps(node: AttentionSummary, model: Model) -> Maps:
+    linear = maps(node.attention, model)
+    return {**linear, "o": Linear(linear["o"].inputs, node.width, linear["o"].bias)}
+
+
+MAPS: dict[type[Node], Callable[[Any, Model], Maps]] = {
+    EndSummary: _none_maps,
+    HighestSummary: _none_maps,
+    FirstSummary: _none_maps,
+    LastSummary: lambda node, model: {"output": Linear(model.dim, node.width)},
+    ProbeSummary: _none_maps,
+    AttentionSummary: _attention_summary_maps,
+    TextEmbedding: _embedded_maps,
+    ImageEmbedding: _embedded_maps,
+    NormedPatches: lambda node, model: {"patches": Linear(node.channels * node.patch**2, model.dim, False)},
+    Contrast: _none_maps,
+    SigmoidContrast: _none_maps,
+}
 
 PARTS: dict[type[Node], Rule] = {
     EndSummary: nothing,

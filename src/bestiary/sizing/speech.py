@@ -7,7 +7,7 @@ from typing import Any
 
 from bestiary.sizing.cost import Pass, each, once
 from bestiary.sizing.inside import Parts, Rule, each_map, inside, nothing, own
-from bestiary.sizing.maps import maps
+from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.spec import (
     ConvolvedPosition,
     CTCHead,
@@ -50,6 +50,39 @@ def _unit_scores(node: UnitScores, width: int, model: Model) -> Parts:
     yield from each_map(node, width, model)
     yield "units", node.units * node.width
 
+
+def _spectrogram_maps(node: Spectrogram, model: Model) -> Maps:
+    return {"first": Linear(3 * node.mels, model.dim), "second": Linear(3 * model.dim, model.dim)}
+
+
+def _waveform_maps(node: Waveform, model: Model) -> Maps:
+    widths = (1, *(one.channels for one in node.filters))
+    filters = zip(widths, node.filters, strict=False)
+    each = [Linear(width * one.kernel, one.channels, one.bias) for width, one in filters]
+    return {**{f"filters.{i}.map": linear for i, linear in enumerate(each)}, "map": Linear(widths[-1], model.dim)}
+
+
+def _quantized_targets_maps(node: QuantizedTargets, model: Any) -> Maps:
+    channels = model.embed.filters[-1].channels if isinstance(model.embed, Waveform) else model.dim
+    return {
+        "scores": Linear(channels, node.groups * node.entries),
+        "map_code": Linear(node.code, node.width),
+        "map_state": Linear(model.dim, node.width),
+    }
+
+
+def _mean_classifier_maps(node: MeanClassifier, model: Model) -> Maps:
+    return {"map": Linear(model.dim, node.width), "output": Linear(node.width, node.labels)}
+
+
+MAPS: dict[type[Node], Callable[[Any, Any], Maps]] = {
+    Spectrogram: _spectrogram_maps,
+    Waveform: _waveform_maps,
+    CTCHead: lambda node, model: {"output": Linear(model.dim, node.vocab)},
+    MeanClassifier: _mean_classifier_maps,
+    QuantizedTargets: _quantized_targets_maps,
+    UnitScores: lambda node, model: {"map": Linear(model.dim, node.width)},
+}
 
 PARTS: dict[type[Node], Rule] = {
     Spectrogram: each_map,

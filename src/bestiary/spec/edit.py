@@ -197,7 +197,9 @@ def _as_branch(branch: Residual, new: Any) -> Any:
 
 def _change_layers(stack: Stack, rest: list[str], edit: Edit, path: str, trail: str) -> Stack:
     layers = own_layers(stack)
-    changed = iter(_change_items(layers, rest[0], rest[1:], edit, path, f"{trail}.layers"))
+    edited = _change_items(layers, rest[0], rest[1:], edit, path, f"{trail}.layers")
+    one = {layer: layer for layer in reversed(edited)}  # equal layers stay one object, which is counted once
+    changed = (one[layer] for layer in edited)
     items = tuple(
         item.replace(layers=tuple(next(changed) for _ in item.layers)) if isinstance(item, Repeat) else next(changed)
         for item in stack.layers

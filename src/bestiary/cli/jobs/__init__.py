@@ -50,6 +50,8 @@ def _on_images(model: Any, heads: list[Any]) -> str:
 
 def _idle(model: Any) -> BestiaryError:
     heads = spec.heads_of(model)
+    if not heads and not hasattr(model, "heads"):
+        return BestiaryError(f"run has no job yet for {type(model).__name__}, a model of parts; call it in Python")
     has = f"the heads {', '.join(heads)}" if heads else "no head"
     return BestiaryError(f"run has no job for a model with {has}; name another --task, or call it in Python")
 
