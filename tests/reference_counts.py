@@ -6,6 +6,7 @@ Run as a program, this records them all in the catalog, where ``bestiary verify`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import diffusers
@@ -25,7 +26,7 @@ from bestiary.errors import BestiaryError
 from bestiary.weights.translate import spell
 
 REGISTRY = f"transformers {transformers.__version__}"
-LIBRARY = f"{REGISTRY} and diffusers {diffusers.__version__}"
+LIBRARY = f"{REGISTRY}, diffusers {diffusers.__version__}, open_clip {version('open_clip_torch')}"
 
 
 def names() -> list[str]:
@@ -98,7 +99,7 @@ def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -
     if "model_cfg" in config:
         return Reference(open_clip_total(config["model_cfg"]), "open_clip.CLIP")
     if "_class_name" in config:
-        return Reference(of_diffusers(config, class_name), class_name)
+        return Reference(of_diffusers(config, class_name), f"diffusers.{class_name}")
     if not hasattr(transformers, class_name):
         raise Unsayable  # Transformer-XL left the library with its fifth version
     kinds = spec.Classifier | spec.DistilledClassifier | spec.MeanClassifier

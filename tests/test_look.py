@@ -247,8 +247,15 @@ def test_size_on_a_terminal_and_as_json() -> None:
     }  # fmt: skip
     assert answer["context"] == 1024
     assert answer["heads"] == ["lm"]
-    assert answer["flops_per_token"]["training"] == pytest.approx(3 * answer["flops_per_token"]["forward"], abs=3)
+    assert answer["flops"]["training"] == pytest.approx(3 * answer["flops"]["forward"], abs=3)
     assert {row["fits"] for row in answer["memory"]} == {"yes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "per"), [("gpt-2", "token"), ("t5:small", "token"), ("vit:b16", "input"), ("clip:b32", "input")]
+)
+def test_operations_are_told_for_a_token_or_for_an_input_read_whole(name: str, per: str) -> None:
+    assert json.loads(bestiary(f"size {name} --json").out)["flops"]["per"] == per
 
 
 @pytest.mark.parametrize("slug", list_models(runnable=True))

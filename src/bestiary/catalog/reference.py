@@ -18,7 +18,7 @@ NAME = "reference.toml"
 
 
 class Reference(Record, frozen=True):
-    """The parameters of one class of the reference, built from the same sizes."""
+    """The parameters of one class of the reference, built from the same sizes: of transformers unless it says."""
 
     parameters: int
     made: Text = msgspec.field(name="class")
@@ -27,7 +27,7 @@ class Reference(Record, frozen=True):
 
 
 class References(Record, frozen=True):
-    """The library that counted, by name and version, and its counts by ``entry:size``."""
+    """The libraries that counted, by name and version, and their counts by ``entry:size``."""
 
     library: Text
     counts: dict[str, Reference]

@@ -24,6 +24,7 @@ class Standing(NamedTuple):
 def show(as_json: bool) -> int:
     """Print where every entry of the 2023 catalog stands; return 1 if any is missing."""
     from bestiary.catalog.missing import compare, lists, read_list
+    from bestiary.catalog.reference import references
 
     standings = [_standing(row.name, row.entry) for row in compare(read_list(lists()["paper"]))]
     if as_json:
@@ -32,6 +33,7 @@ def show(as_json: bool) -> int:
         print_table(Standing._fields, standings)
     states = Counter(standing.state for standing in standings)
     held = len(standings) - states[MISSING]
+    remark(f"References: {references().library}; a class is of the first unless it says.")
     remark(f"{held} of {len(standings)}: {', '.join(f'{number} {state}' for state, number in states.most_common())}")
     return 1 if states[MISSING] else 0
 
@@ -61,7 +63,7 @@ def _checked(found: Any) -> tuple[str, str]:
     compared = [size for size in found.sizes if f"{found.slug}:{size}" in recorded.counts]
     if compared and found.checkpoints:
         made = recorded.counts[f"{found.slug}:{compared[0]}"].made
-        return REFERENCE, f"{made} of {recorded.library}, {len(compared)} of {len(found.sizes)} sizes"
+        return REFERENCE, f"{made}, {len(compared)} of {len(found.sizes)} sizes"
     return _figure(found)
 
 

@@ -1,4 +1,4 @@
-"""``bestiary size``: what a model takes: parameters, bytes of weights and cache, operations per token."""
+"""``bestiary size``: what a model takes: parameters, bytes of weights and cache, operations."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class Need(NamedTuple):
 def verb(name: str, context: int | None, batch: int, precision: str, limit: str | None, as_json: bool) -> int:
     """Count a model's parameters, bytes and operations.
 
-    Bytes are those of the weights and of the cache of keys and values, at each precision; FLOPs are per token.
+    Bytes are those of the weights and of the cache of keys and values, at each precision. FLOPs are per token, or
+    per input where a model reads one whole: a picture, a piece of sound, a protein.
 
     With --memory, exit 1 if weights and cache do not fit. Activations and the engine's own memory come on top.
 
@@ -74,7 +75,7 @@ def verb(name: str, context: int | None, batch: int, precision: str, limit: str 
         "heads": count.heads,
         "context": tokens,
         "batch": batch,
-        "flops_per_token": {"forward": round(flops.forward), "training": round(flops.training)},
+        "flops": {"per": flops.per, "forward": round(flops.forward), "training": round(flops.training)},
         "memory": [need._asdict() for need in needs],
     }
     if as_json:
@@ -140,10 +141,11 @@ def _need(spec: Any, precision: str, tokens: int, batch: int, room: int | None) 
 
 def _print_answer(answer: dict[str, Any], needs: list[Need], limited: bool) -> None:
     counts = [(key.replace("_", "-"), number) for key, number in answer["parameters"].items()]
-    operations = [(f"FLOPs per token, {way}", number) for way, number in answer["flops_per_token"].items()]
+    flops, tokens = answer["flops"], answer["context"]
+    operations = [(f"FLOPs per {flops['per']}, {way}", flops[way]) for way in ("forward", "training")]
     heads = ", ".join(answer["heads"]) or "none"
     print_record([("model", answer["name"]), *counts, ("heads counted", heads), *operations])
-    heading(f"memory at {pretty(answer['context'])} tokens, batch {answer['batch']}")
+    heading(f"memory at {f'{pretty(tokens)} tokens' if tokens > 1 else 'one input'}, batch {answer['batch']}")
     columns = ("precision", "weights", "cache per token", "cache", "together", *(["fits"] if limited else []))
     rows = [(need.precision, *map(short_bytes, need[1:5]), *([need.fits] if limited else [])) for need in needs]
     print_table(columns, rows)

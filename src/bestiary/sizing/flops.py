@@ -27,7 +27,7 @@ from bestiary.sizing import (
 )
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
-from bestiary.sizing.reach import context_length, pairs, reach, source_length
+from bestiary.sizing.reach import context_length, counted_by, pairs, reach, source_length
 from bestiary.sizing.table import html, text
 from bestiary.spec import (
     GLU,
@@ -100,6 +100,8 @@ class Flops:
     """Tokens read: the context, and for an encoder-decoder the source besides."""
     parts: Mapping[str, int]
     """Module to operations in the order of the tree, the layers of a stack summed."""
+    per: str = "token"
+    """What operations are told for: a ``token``, or an ``input`` (a picture, a piece of sound, a protein)."""
 
     @property
     def sequence(self) -> int:
@@ -108,12 +110,12 @@ class Flops:
 
     @property
     def forward(self) -> float:
-        """Operations per token, the mean over the sequence."""
-        return self.sequence / self.tokens
+        """Operations per token, the mean over the sequence; or per input, where a model reads one whole."""
+        return self.sequence / self.tokens if self.per == "token" else self.sequence
 
     @property
     def training(self) -> float:
-        """Operations per token of a forward and a backward pass, nothing recomputed."""
+        """Operations of a forward and a backward pass, per the same, nothing recomputed."""
         return TRAINING * self.forward
 
     def __str__(self) -> str:
@@ -127,8 +129,8 @@ class Flops:
         return [
             *rows,
             (f"forward, {self.tokens:,} tokens", f"{self.sequence:,}"),
-            ("forward, per token", f"{self.forward:,.0f}"),
-            ("training, per token", f"{self.training:,.0f}"),
+            (f"forward, per {self.per}", f"{self.forward:,.0f}"),
+            (f"training, per {self.per}", f"{self.training:,.0f}"),
         ]
 
 
@@ -140,7 +142,7 @@ def flops(spec: Model, context: int | None = None, source: int | None = None) ->
     ``BestiaryError`` when the model has no positions for so many tokens, or no length of its own.
     """
     tokens, parts = WHOLE[type(spec)](spec, context, source)
-    return Flops(tokens, Named({path: cost for path, cost in parts if cost}))
+    return Flops(tokens, Named({path: cost for path, cost in parts if cost}), counted_by(spec))
 
 
 Costs = Iterable[tuple[str, int]]

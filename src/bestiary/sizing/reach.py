@@ -111,6 +111,17 @@ def context_length(spec: Model, context: int | None = None) -> int:
     return checked_tokens("context", context, embed)
 
 
+def counted_by(spec: Model) -> str:
+    """Return what costs are told for: a ``token``, or an ``input`` where a model reads one of a set size whole."""
+    if isinstance(spec, EncoderDecoder):
+        readers = [spec.encoder.embed, spec.decoder.embed]
+    elif isinstance(spec, Transformer):
+        readers = [spec.embed]
+    else:
+        return "input"
+    return "input" if any(isinstance(embed, Patches | Spectrogram | Looks) for embed in readers) else "token"
+
+
 def checked_tokens(name: str, tokens: int, embed: Embedding) -> int:
     """Return a number of tokens that an embedding can read; raises ``BestiaryError`` naming the argument."""
     most = positions(embed)
