@@ -10,8 +10,10 @@ from torch import Tensor
 from bestiary.architectures import make
 from bestiary.spec import (
     MLP,
+    Attention,
     ConvNet,
     CrossAttention,
+    CrossWidthAttention,
     DualEncoder,
     FrozenBatchNorm,
     LastSummary,
@@ -19,9 +21,16 @@ from bestiary.spec import (
     Model,
     PoolStem,
     ProbeSummary,
+    Queries,
+    QueryConnector,
+    Residual,
     SigmoidContrast,
+    Stack,
     Stage,
     Strided,
+    Transformer,
+    VisionLanguage,
+    shown_vectors,
 )
 
 TEXT: dict[str, Any] = {"dim": 16, "depth": 2, "heads": 4, "hidden": 24, "vocab": 50, "length": 9, "width": 6}
@@ -33,6 +42,14 @@ TOWERS: dict[str, Any] = {
 }
 PROBE = ProbeSummary(CrossAttention(4), MLP(20), LayerNorm())
 PLAIN = ConvNet(64, PoolStem(8), (Stage(8, 2), Stage(16, 2, Strided())), FrozenBatchNorm(), image=32)
+
+DECODER: dict[str, Any] = {key: size for key, size in TEXT.items() if key != "width"} | {"length": 32}
+WORDS: dict[str, Any] = {"architecture": "llama", **DECODER}
+ASKING = Transformer(
+    12,
+    Queries(5, LayerNorm()),
+    Stack(((Residual(Attention(3), LayerNorm()), Residual(CrossWidthAttention(3, width=24), LayerNorm())),) * 2),
+)
 
 BUILT: dict[str, Model] = {
     "clip_text": make("clip_text", **TEXT, end=8),
@@ -46,6 +63,15 @@ BUILT: dict[str, Model] = {
         text={"architecture": "siglip_text"} | TEXT | {"width": 24},
         image={"architecture": "siglip_vision"} | {key: size for key, size in VISION.items() if key != "width"},
     ),
+    "llava": make("llava", image=TOWERS["clip_vision"], text=WORDS, token=3),
+    "llava of three layers": make("llava_linear", image=TOWERS["clip_vision"], text=WORDS, token=3, layers=(-1, 0, 1)),
+    "llava of what asks": VisionLanguage(
+        16,
+        make("clip_vision", **VISION).with_heads({}),
+        QueryConnector(ASKING),
+        make("llama", **DECODER),
+        3,  # type: ignore[attr-defined, arg-type]
+    ),
     "a sigmoid": DualEncoder(
         24,
         make("clip_text", **TEXT).with_heads({"pool": LastSummary(24)}),  # type: ignore[attr-defined]
@@ -57,6 +83,10 @@ BUILT: dict[str, Model] = {
 
 def given(model: Any) -> dict[str, Tensor]:
     """Return one text or image, or one of each, as a model reads them."""
+    if isinstance(model, VisionLanguage):
+        ids = torch.arange(32)[None] % 7 + 4
+        ids[:, 1 : 1 + shown_vectors(model)] = model.token
+        return {"input_ids": ids, "pixel_values": torch.zeros(1, 3, 32, 32)}
     texts = {"input_ids": torch.arange(9)[None] % 7 + 2}
     if isinstance(model, DualEncoder):
         return texts | {"pixel_values": torch.zeros(1, 3, *[model.at("image").at(_side(model.at("image")))] * 2)}

@@ -133,12 +133,16 @@ def steps(tokens: int) -> Iterator[slice]:
 def read_text(case: Case, side: str | None) -> Read:
     """Return scores of a text read whole, read with our cache, and read with the reference's."""
     keep = kept(TOKENS, side)
-    # Padding comes before all: the prompt's own end is real in every row.
-    ids, places = texts(case.config, keep), counted(keep)
-    whole = case.model(input_ids=ids, attention_mask=keep, position_ids=places).logits
+    # Padding comes before all: the prompt's own end is real in every row. What is given beside it stands in it.
+    beside = {} if case.row.given is None else dict(case.row.given(case.config, side))
+    ids = beside.pop("input_ids") if beside else texts(case.config, keep)
+    beside.pop("attention_mask", None)
+    places = counted(keep)
+    whole = case.model(input_ids=ids, attention_mask=keep, position_ids=places, **beside).logits
     ours, theirs, cache, past = [], [], Cache(2), None
     for step in steps(TOKENS):
         given = {"input_ids": ids[:, step], "attention_mask": keep[:, : step.stop], "position_ids": places[:, step]}
+        given |= beside if step.start == 0 else {}
         ours.append(case.model(**given, past_key_values=cache).logits)
         if case.row.caches:
             answer = case.reference(**given, past_key_values=past, use_cache=True)

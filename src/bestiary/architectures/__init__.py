@@ -32,6 +32,7 @@ from bestiary.architectures import (
     gptj,
     heads,
     llama,
+    llava,
     longformer,
     megatron,
     modernbert,
@@ -224,6 +225,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "clip": Architecture(clip.clip, "contrastive", {}),
     "clip_vision": Architecture(clip.clip_vision, "embedding", {"base": clip.summary_alone}),
     "clip_resnet": Architecture(clip.clip_resnet, "embedding", {}),
+    "llava": Architecture(llava.llava, "image-text-to-text", {"base": heads.no_head}),
+    "llava_linear": Architecture(llava.llava_linear, "image-text-to-text", {"base": heads.no_head}),
     "decision_transformer": Architecture(control.decision_transformer, "next-action", {}),
     "rt1": Architecture(rt1.rt1, "next-action", {}),
     "gato": Architecture(control.gato, "next-action", {}),
@@ -270,7 +273,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mae": Architecture(vit.mae, "masked-image-modeling", {"base": heads.no_head}),
 }
 
-_MAY_BE_ZERO = {"mask", "end", "types", "pad", "random"}
+_MAY_BE_ZERO = {"mask", "end", "types", "pad", "random", "skipped", "token"}
 
 
 def make(name: str, **arguments: Any) -> Model:
@@ -288,6 +291,7 @@ def make(name: str, **arguments: Any) -> Model:
         if argument not in known:
             raise BestiaryError(f"{name} takes no argument '{argument}'{nearest(argument, known)}")
         least = 0 if argument in _MAY_BE_ZERO or isinstance(value, tuple) else 1
+        least = -MAX_DEPTH if argument == "layers" else least  # counted from either end
         most = MAX_DEPTH if argument.endswith(("depth", "depths")) else MAX_SIZE - 1
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int) and not isinstance(number, bool) and not least <= number <= most:

@@ -19,12 +19,14 @@ from bestiary.nn.patch_diffusion import PatchDenoiser
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.pipelines import LatentDiffusion, PixelDiffusion
 from bestiary.nn.pyramids import Pyramid
+from bestiary.nn.queries import QueryTransformer
 from bestiary.nn.robots import RobotTransformer
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.text_diffusion import Cascade, EmbeddingDenoiser, ImageTextDiffusion, TextDiffusion, TextUpscaler
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
 from bestiary.nn.unet import UNet
+from bestiary.nn.vision_language import VisionEncoderDecoder, VisionLanguage
 from bestiary.nn.waveform import WaveformTransformer
 
 EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
@@ -42,6 +44,7 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.Steps: StepTransformer,
     spec.Looks: RobotTransformer,
     spec.Transitions: TransitionTransformer,
+    spec.Queries: QueryTransformer,
 }
 
 
@@ -62,12 +65,18 @@ def _two_towers(node: spec.EncoderDecoder) -> Model:
     return SoundEncoderDecoder(node) if isinstance(node.encoder.embed, spec.Spectrogram) else EncoderDecoder(node)
 
 
+def _shown(node: spec.VisionLanguage) -> Model:
+    pair = isinstance(node.text, spec.EncoderDecoder)
+    return (VisionEncoderDecoder if pair else VisionLanguage)(node, model)
+
+
 WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.Transformer: _one_tower,
     spec.EncoderDecoder: _two_towers,
     spec.ConvNet: ConvNet,
     spec.Pyramid: Pyramid,
     spec.DualEncoder: lambda node: DualEncoder(node, model),
+    spec.VisionLanguage: _shown,
     spec.PatchDenoiser: PatchDenoiser,
     spec.TextDiffusion: lambda node: TextDiffusion(node, model),
     spec.TextUpscaler: lambda node: TextUpscaler(node, model),

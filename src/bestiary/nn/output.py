@@ -45,6 +45,8 @@ class Output:
     """``[N, M]``: the same turned around."""
     text_model_output: Output | None = None
     vision_model_output: Output | None = None
+    image_hidden_states: Tensor | None = None
+    """``[M * vectors, dim]``: what images became among the vectors of words."""
     state_preds: Tensor | None = None
     """``[B, T, state]``: the next state, of each step of an episode."""
     action_preds: Tensor | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
 import torch
@@ -188,11 +188,19 @@ class Stack(nn.Module):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, T, dim]`` to the same shape."""
+        left = x
+        for left in self.states(x, context):  # noqa: B007  # the last is wanted
+            pass
+        return left if self.norm is None else self.norm(left)
+
+    def states(self, x: Tensor, context: Context) -> Iterator[Tensor]:
+        """Yield what enters the first layer, then what each one leaves."""
         context.shared_scores, context.entered, context.frequencies = self.position, x, self.frequencies
+        yield x
         for context.depth, index in enumerate(self.order):
             context.skips = self.drop_path * (self.before + context.depth)
             x = self.layers[index](x, context)
-        return x if self.norm is None else self.norm(x)
+            yield x
 
     def constants(self) -> dict[str, Tensor]:
         """Return what the buffers hold where no file says otherwise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -88,13 +88,22 @@ class PatchTransformer(OneTower):
         them is read, they are taken in the order of ``noise`` ``[B, patches]``, which is drawn unless given.
         """
         context = Context(torch.zeros(1, 0), 0, masked_patches=bool_masked_pos, noise=noise)
-        x = self.embed(pixel_values, context)
-        context.positions, context.keys = torch.arange(x.shape[1], device=x.device)[None], x.shape[1]
-        x = self.stack(x, context)
+        x = self.stack(self.begin(pixel_values, context), context)
         if context.restore is None:
             return self.answer(x, context)
         unread = (context.restore >= x.shape[1] - self.spec.embed.extra).to(x.dtype)
         return self.answer(x, context, mask=unread, ids_restore=context.restore)
+
+    def begin(self, pixel_values: Tensor, context: Context) -> Tensor:
+        """Return the first hidden state, and tell the context how many places it has."""
+        x = self.embed(pixel_values, context)
+        context.positions, context.keys = torch.arange(x.shape[1], device=x.device)[None], x.shape[1]
+        return x
+
+    def states(self, pixel_values: Tensor) -> Iterator[Tensor]:
+        """Yield what enters the first layer, then what each leaves, before any norm behind the last."""
+        context = Context(torch.zeros(1, 0), 0)
+        yield from self.stack.states(self.begin(pixel_values, context), context)
 
 
 class Tower(nn.Module):

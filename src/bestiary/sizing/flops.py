@@ -24,6 +24,7 @@ from bestiary.sizing import (
     pyramids,
     speech,
     text_diffusion,
+    vision_language,
 )
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
 from bestiary.sizing.linear import maps
@@ -174,6 +175,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
     **multimodal.WHOLE,
+    **vision_language.WHOLE,
     **text_diffusion.WHOLE,
     PatchDenoiser: patch_diffusion.denoiser_pass,
     **feature_maps.WHOLE,
@@ -309,6 +311,7 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     ReplacedTokens: each,
     SpansAfterQuestion: each,
     **multimodal.FLOPS,
+    **vision_language.FLOPS,
     CrossWidthAttention: _cross_attention,
     **feature_maps.FLOPS,
     **patch_diffusion.FLOPS,

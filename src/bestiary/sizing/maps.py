@@ -17,6 +17,7 @@ from bestiary.sizing import (
 )
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal import MAPS as MULTIMODAL
+from bestiary.sizing.vision_language import MAPS as VISION_LANGUAGE
 from bestiary.spec import (
     GLU,
     MLP,
@@ -219,6 +220,7 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     Spans: lambda node, model: {**_transform(node, model), "output": Linear(model.dim, 2)},
     SpansAfterQuestion: _spans_after_question,
     **MULTIMODAL,
+    **VISION_LANGUAGE,
     **map_attention.MAPS,
     **patch_diffusion.MAPS,
     **text_diffusion.MAPS,

@@ -16,6 +16,7 @@ from bestiary.sizing import (
     pyramids,
     speech,
     text_diffusion,
+    vision_language,
 )
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
 from bestiary.sizing.layers import owned
@@ -361,6 +362,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     SpansAfterQuestion: _spans_after_question,
     ReplacedTokens: each_map,
     **MULTIMODAL,
+    **vision_language.PARTS,
     **feature_maps.PARTS,
     **patch_diffusion.PARTS,
     **text_diffusion.PARTS,

@@ -27,6 +27,7 @@ from bestiary.spec import (
     Patches,
     Prefix,
     Pyramid,
+    Queries,
     Rotary,
     SinusoidalHalves,
     SinusoidalTable,
@@ -79,6 +80,8 @@ def positions(embed: Embedding) -> int | None:
     """Return how many tokens an embedding has positions for; ``None`` where nothing bounds their sum."""
     if isinstance(embed, Patches):
         return places(embed)
+    if isinstance(embed, Queries):
+        return embed.count
     if isinstance(embed, Spectrogram):
         return embed.position.length
     if isinstance(embed, Steps):
@@ -128,7 +131,7 @@ def checked_tokens(name: str, tokens: int, embed: Embedding) -> int:
     _positive(name, tokens)
     if most is not None and tokens > most:
         raise BestiaryError(f"{name} is {tokens}, more than the {most} positions of this model; give at most {most}")
-    if isinstance(embed, Patches | Spectrogram | Looks) and tokens != most:
+    if isinstance(embed, Patches | Spectrogram | Looks | Queries) and tokens != most:
         what = "a piece of sound" if isinstance(embed, Spectrogram) else "what is seen"
         raise BestiaryError(f"{name} is {tokens}, but {what} is always {most} tokens to this model; leave it out")
     return tokens

@@ -246,6 +246,7 @@ from bestiary.spec.pyramids import (
     Windows,
     map_sides,
 )
+from bestiary.spec.queries import Queries
 from bestiary.spec.recurrence import (
     Distances,
     Memory,
@@ -308,6 +309,17 @@ from bestiary.spec.text_diffusion import (
     VectorCondition,
 )
 from bestiary.spec.vary import with_position
+from bestiary.spec.vision_language import (
+    Connector,
+    HiddenVectors,
+    LinearConnector,
+    MLPConnector,
+    QueryConnector,
+    VisionLanguage,
+    as_read,
+    read_width,
+    shown_vectors,
+)
 
 __all__ = [
     "GLU",
@@ -344,6 +356,7 @@ __all__ = [
     "ColumnAttention",
     "Condition",
     "Conditioning",
+    "Connector",
     "Contacts",
     "ContentMap",
     "ContinuousBias",
@@ -401,6 +414,7 @@ __all__ = [
     "HeadNorm",
     "HeldRotary",
     "HiddenActions",
+    "HiddenVectors",
     "HighestSummary",
     "IdleTables",
     "ImageEmbedding",
@@ -424,9 +438,11 @@ __all__ = [
     "LearnedGrid",
     "Level",
     "LinearBetas",
+    "LinearConnector",
     "LinearScaling",
     "LocalConfidence",
     "Looks",
+    "MLPConnector",
     "MapNorm",
     "Mask",
     "MaskedPaddedPatches",
@@ -487,7 +503,9 @@ __all__ = [
     "QKNorm",
     "QKNormAttention",
     "QuantizedTargets",
+    "Queries",
     "QueryBiases",
+    "QueryConnector",
     "QuestionGlobal",
     "RMSNorm",
     "RampScaling",
@@ -573,6 +591,7 @@ __all__ = [
     "UnitScores",
     "VectorCondition",
     "VisiblePatches",
+    "VisionLanguage",
     "Waveform",
     "Window",
     "WindowBias",
@@ -583,6 +602,7 @@ __all__ = [
     "ZeroMemory",
     "adds_to",
     "as_heads_see",
+    "as_read",
     "attention_maps",
     "band_sizes",
     "band_widths",
@@ -596,10 +616,12 @@ __all__ = [
     "model_at",
     "own_layers",
     "places",
+    "read_width",
     "reads",
     "resize",
     "run_order",
     "samples_for",
+    "shown_vectors",
     "side_width",
     "swap",
     "text_side",

@@ -10,7 +10,8 @@ from bestiary.errors import BestiaryError
 from bestiary.spec.edit import walk_once
 from bestiary.spec.fields import misfit
 from bestiary.spec.limits import MAX_DEPTH, field_problems
-from bestiary.spec.models import Model, Tower
+from bestiary.spec.models import Model
+from bestiary.spec.node import Node
 from bestiary.spec.rules import rule_problems
 from bestiary.spec.stacks import Repeat, Stack, runs
 
@@ -43,7 +44,7 @@ def _check_depth(spec: Any) -> None:
 
 
 def _stacks(spec: Any) -> Iterator[Any]:
-    """Yield the stacks of a model, of its towers and of the models that are its parts."""
+    """Yield the stacks of a model and of what stands in it, but for those inside of stacks."""
     for field in dataclasses.fields(spec):
         part = getattr(spec, field.name)
         if field.name == "stack":
@@ -51,7 +52,7 @@ def _stacks(spec: Any) -> Iterator[Any]:
         elif isinstance(part, tuple):
             models = [each for each in cast("tuple[Any, ...]", part) if isinstance(each, Model)]
             yield from (stack for each in models for stack in _stacks(each))
-        elif isinstance(part, Model | Tower):
+        elif isinstance(part, Node):
             yield from _stacks(part)
 
 

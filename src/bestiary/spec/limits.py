@@ -24,6 +24,7 @@ _ZERO_ALLOWED = {
     "end",
     "shift",
     "pools",
+    "skipped",
 }
 
 

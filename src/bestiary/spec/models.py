@@ -11,6 +11,7 @@ from bestiary.spec.control import Steps, Transitions
 from bestiary.spec.embeddings import AdaptiveTokens, Embedding, NarrowTokens, Patches, SharedTokens, Targeted, Tokens
 from bestiary.spec.heads import Head
 from bestiary.spec.node import Named, Node
+from bestiary.spec.queries import Queries
 from bestiary.spec.robots import Looks
 from bestiary.spec.speech import Spectrogram, Waveform
 from bestiary.spec.stacks import Stack
@@ -41,6 +42,7 @@ class Transformer(Model):
         | AdaptiveTokens
         | NarrowTokens
         | Patches
+        | Queries
         | Spectrogram
         | Looks
         | Steps

@@ -70,6 +70,7 @@ from bestiary.spec.speech_rules import RULES as SPEECH_RULES
 from bestiary.spec.stacks import Repeat, Stack, own_layers
 from bestiary.spec.summaries import RULES as SUMMARIES
 from bestiary.spec.text_diffusion import PaddedTokens
+from bestiary.spec.vision_language import RULES as VISION_LANGUAGE
 
 MAX_EXPERTS = 10_000
 _TAKEN = {"type", "half", "float", "double", "train", "eval", "apply", "to", "name", "keys", "items", "values", "pop"}
@@ -445,6 +446,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **ROBOTS,
     Contacts: _contacts,
     **MULTIMODAL,
+    **VISION_LANGUAGE,
     **CONVOLUTIONAL,
     **map_rules.RULES,
     **cascade_rules.RULES,

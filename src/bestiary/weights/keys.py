@@ -102,7 +102,7 @@ def head_patterns(table: str) -> list[re.Pattern[str]]:
     return [
         _pattern(spelling)
         for line in parse(table)
-        if line.ours.startswith("heads.")
+        if line.ours.startswith("heads.") or ".heads." in line.ours
         for name in _alternatives(line.theirs)
         for spelling in spellings(name)
     ]

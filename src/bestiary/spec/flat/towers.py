@@ -25,6 +25,8 @@ from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
 from bestiary.spec.flat.pyramids import WHOLE as PYRAMIDS
 from bestiary.spec.flat.speech import EMBEDDINGS as SOUNDS
+from bestiary.spec.flat.vision_language import WHOLE as VISION_LANGUAGE
+from bestiary.spec.flat.vision_language import query_lines
 from bestiary.spec.fold import fold
 from bestiary.spec.folding import FoldingModel
 from bestiary.spec.fusion import side_width
@@ -42,6 +44,7 @@ from bestiary.spec.positions import (
     SinusoidalTable,
 )
 from bestiary.spec.proteins import BlankedTokens, DroppedTokens
+from bestiary.spec.queries import Queries
 from bestiary.spec.speech import SinusoidalRange, Spectrogram, Waveform
 from bestiary.spec.stacks import LayerScale, Repeat, Residual, Stack
 
@@ -86,6 +89,7 @@ def _given(embed: Embedding) -> str:
 
 _GIVEN: dict[type[Embedding], str] = {
     Patches: "pixel_values",
+    Queries: "encoder_hidden_states",
     Spectrogram: "input_features",
     Waveform: "input_values",
     **control.GIVEN,
@@ -108,6 +112,7 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     **feature_maps.sheets(_stack_lines, _text_lines),
     FoldingModel: folding.sheet,
     **MULTIMODAL,
+    **VISION_LANGUAGE,
     **PYRAMIDS,
 }
 
@@ -181,6 +186,7 @@ def _embed(embed: Embedding, spec: Any, ids: str, length: str) -> Iterator[Line]
 
 _OWN: dict[type[Embedding], Callable[[Any, Any, str], Iterator[Line]]] = {
     Patches: lambda embed, spec, length: patch_lines(embed, spec.dim),
+    Queries: query_lines,
     **SOUNDS,
     **control.EMBEDDINGS,
 }
