@@ -18,10 +18,13 @@ from bestiary.spec import (
     EmbeddingDenoiser,
     EncoderDecoder,
     Layer,
+    LMHead,
     Model,
     RelativeAttention,
     Stack,
     ZeroMemory,
+    heads_of,
+    text_side,
     walk,
 )
 
@@ -86,7 +89,8 @@ def memory(
     the encoder, as many unless said. Raises ``BestiaryError`` naming an argument that cannot be.
     """
     tokens = context_length(spec, context)
-    read = source_length(spec, source, tokens) if isinstance(spec, EncoderDecoder) else tokens
+    writer = _writer(spec)
+    read = source_length(writer, source, tokens) if isinstance(writer, EncoderDecoder) else tokens
     return Memory(weight_bytes(spec, precision), cache_bytes(spec, tokens, read, batch, _known(precision).cache))
 
 
@@ -112,13 +116,19 @@ def cache_bytes(spec: Model, context: int, source: int = 0, batch: int = 1, prec
     for name, number, least in (("context", context, 0), ("source", source, 0), ("batch", batch, 1)):
         if number < least:
             raise BestiaryError(f"{name} is {number}; give at least {least}")
-    kept = 0
+    kept, spec = 0, _writer(spec)
     for layer, times in _generating(spec):
         for _, op in walk(layer):
             if isinstance(op, Attention | CrossAttention | RelativeAttention):
                 width = maps(op, spec)["k"].outputs + maps(op, spec)["v"].outputs
                 kept += times * width * (source if isinstance(op, CrossAttention) else _kept(op, context))
     return _stored(kept * batch, _known(precision))
+
+
+def _writer(spec: Model) -> Model:
+    """Return the part of a model that writes token by token, where its parts are models: else the whole."""
+    writes = any(isinstance(head, LMHead) for head in heads_of(text_side(spec)).values())
+    return text_side(spec) if writes else spec
 
 
 def _kept(op: Attention | RelativeAttention, context: int) -> int:

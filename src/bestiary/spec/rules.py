@@ -58,6 +58,7 @@ from bestiary.spec.positions import (
 from bestiary.spec.proteins import BlankedTokens, Contacts, DroppedTokens, HeldRotary, attention_maps
 from bestiary.spec.pyramids import RULES as PYRAMIDS
 from bestiary.spec.pyramids import PlaceMean
+from bestiary.spec.queries import Queries
 from bestiary.spec.recurrence import (
     QueryBiases,
     Recurrent,
@@ -319,7 +320,8 @@ def _learned_blocks(node: LearnedBlocks, spec: Model) -> Iterator[str]:
 
 def _transformer(node: Transformer, spec: Model) -> Iterator[str]:
     yield from _head_names(node)
-    if any(isinstance(part, CrossAttention) for part in _parts(node.stack)):
+    told = isinstance(node.embed, Queries)  # of vectors that it is given to ask
+    if not told and any(isinstance(part, CrossAttention) for part in _parts(node.stack)):
         yield "stack: cross-attention has no encoder to read; build an EncoderDecoder"
 
 
