@@ -33,7 +33,7 @@ def test_list_of_the_2023_catalog() -> None:
     assert len(rows) == 77
     assert done.code == (1 if "missing" in done.err else 0)
     assert rows["BERT"]["state"] == "matches a reference"
-    assert rows["BERT"]["by"].startswith("BertModel of transformers")
+    assert rows["BERT"]["by"].startswith("BertModel, 31 of 31 sizes")
     assert rows["Gopher"]["state"] == "counts to the published figure"
     assert rows["GPT-3.5"]["by"].startswith("architecture, ")
     assert bestiary("list --paper --commercial").code == 2
