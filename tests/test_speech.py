@@ -25,7 +25,7 @@ from bestiary.data.audio import SpectrogramReader, WaveformReader, tone
 from bestiary.data.tokenizers.letters import ENGLISH, load_letters
 from bestiary.data.tokenizers.speech import LANGUAGES, SpeechTokens, speech_tokens
 from bestiary.errors import BestiaryError
-from bestiary.generate import generate, spell, transcribe
+from bestiary.generate import generate, speech, spell, transcribe
 from bestiary.generate.letters import cut
 from bestiary.generate.speech import _Rules, _segments
 from bestiary.weights.load import load_weights
@@ -244,6 +244,41 @@ def test_a_language_is_told_by_the_sound_or_given() -> None:
     english.tokenizer = Letters()
     with pytest.raises(BestiaryError, match="knows English alone"):
         next(transcribe(english, tone(1.0, 16000), language="de"))
+
+
+WORDS, LAUGHTER = "It was the best of times, it was the worst of times", "ha " * 100
+
+
+@pytest.mark.parametrize(
+    ("attempts", "taken"),
+    [
+        ([(WORDS, -0.5, 0.0)], 0),
+        ([(LAUGHTER, -0.1, 0.0), (WORDS, -0.9, 0.0)], 1),  # the same again and again
+        ([(WORDS, -1.1, 0.0), (LAUGHTER, -0.1, 0.0), (WORDS, -0.9, 0.0)], 2),  # improbable
+        ([(WORDS, -1.1, 0.7)], 0),  # silence needs no second try
+        ([(LAUGHTER, -3.0, 0.0)] * 6, 5),  # the last is taken whatever it is
+    ],
+)
+def test_what_is_not_to_be_believed_is_written_with_more_chance(
+    attempts: list[tuple[str, float, float]], taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+
+    def write(model: Any, memory: Any, prompt: Any, rules: Any, way: Any, generator: Any) -> speech.Written:
+        text, mean, silence = attempts[len(tried)]
+        tried.append(way.temperature)
+        return speech.Written([ord(letter) for letter in text], mean, silence)
+
+    monkeypatch.setattr(speech, "_write", write)
+    model = SimpleNamespace(tokenizer=Letters())
+    found = speech._believed(model, torch.zeros(0), [], _Rules(EN, [], []), speech.WAYS, None)
+    assert tried == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0][: taken + 1])
+    assert "".join(map(chr, found.tokens)) == attempts[taken][0]
+
+
+def test_repetition_shows_in_what_compression_saves() -> None:
+    assert speech.compression(WORDS) < 1.3
+    assert speech.compression(LAUGHTER) > 10
 
 
 # --- Letters -------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ LENGTH, SHARE, SEED = click.IntRange(1, 100_000), click.FloatRange(0, 1, min_ope
 @click.option("--top-p", type=SHARE, help="Draw from the fewest tokens that hold this probability.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of what is drawn, a twin's weights included.")
 @click.option("--chat", is_flag=True, help="Put each text as a user's message to a chat model.")
+@click.option("--language", metavar="CODE", help="Spoken in a sound, such as de; otherwise the model tells it.")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Where a picture or an episode goes.")
 @json_option
 def verb(
@@ -34,6 +35,7 @@ def verb(
     task: str | None,
     seed: int,
     chat: bool,
+    language: str | None,
     out: Path | None,
     as_json: bool,
     **options: Any,
@@ -41,7 +43,8 @@ def verb(
     """Run a model on texts or files.
 
     It does what its heads are for: continues, answers or translates texts, fills masks, tells replaced words, ranks
-    sentences by their likeness to the first, classifies texts and pictures, or acts in an environment by its name.
+    sentences by their likeness to the first, classifies texts, pictures and sounds, draws, ranks captions of a picture,
+    writes down what is said in a WAV file, folds a protein, or acts in an environment by its name.
 
     A folder or file is a checkpoint; OWNER/NAME is one on the hub, and so is NAME where an entry has published weights.
     NAME:tiny needs no download: it is the same architecture, small, with random weights, and says nothing sensible.
@@ -57,7 +60,8 @@ def verb(
     model, label = _opened(source, texts, task, seed)
     asked = [_in_chat(model, text) for text in texts] if chat else list(texts)
     job = jobs.job_of(model.spec)
-    settings = jobs.Settings(seed=seed, twin=model.checkpoint is None, chat=chat, out=out, **_sampling(**options))
+    asks = {"seed": seed, "chat": chat, "out": out, "language": language}
+    settings = jobs.Settings(twin=model.checkpoint is None, **asks, **_sampling(**options))
     if as_json:
         results = jobs.JOBS[job].answer(model, asked, settings)
         print_json({"model": source, "weights": label, "job": job, "results": results})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +24,10 @@ FIRST = 1.0
 SILENT, DOUBTFUL = 0.6, -1.0
 """A piece is silence where that is likelier than the first and its transcript's mean logarithm is less than the second
 (Radford et al. 2022, section 4.5)."""
+REPEATED = 2.4
+"""A transcript that shrinks by more than this when compressed says the same thing again and again (section 4.5)."""
+WAYS = tuple(Sampling(fifth / 5) for fifth in range(6))
+"""How tokens are chosen: each next way is tried where what the one before wrote is not to be believed (section 4.5)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,15 @@ class Written:
     silence: float
     """The probability that nobody speaks."""
 
+    @property
+    def silent(self) -> bool:
+        """Whether nobody is thought to speak."""
+        return self.silence > SILENT and self.mean < DOUBTFUL
+
+    def doubted(self, text: str) -> bool:
+        """Return whether the tokens, ``text`` in letters, should be written anew in another way."""
+        return compression(text) > REPEATED or (self.mean < DOUBTFUL and not self.silent)
+
 
 @torch.inference_mode()
 def transcribe(
@@ -59,11 +73,14 @@ def transcribe(
 
     A piece begins where the last whole segment of the one before ended. ``language`` is a code such as ``de``; a model
     of many languages tells it by the first piece where it is not given. ``task`` may be ``translate``, into English.
-    The model must have been loaded with a tokenizer. Raises ``BestiaryError`` for what it cannot do.
+    Without ``sampling`` the likeliest tokens are taken, and a transcript that repeats itself or is improbable is
+    written again with more and more chance, drawn by ``seed``. The model must have been loaded with a tokenizer.
+    Raises ``BestiaryError`` for what it cannot do.
     """
     layout, reader = _layout(model), model.processor
     generator = None if seed is None else torch.Generator(model.device).manual_seed(seed)
     never, at_first = layout.never(model.tokenizer), layout.at_first(model.tokenizer)
+    rules, ways = _Rules(layout, never, at_first), (sampling,) if sampling else WAYS
     prompt: list[int] | None = None
     place = 0
     while place < len(sound):
@@ -71,14 +88,14 @@ def transcribe(
         memory = model.encode(features(model, piece))  # type: ignore[operator]
         if prompt is None:
             prompt = _prompt(model, memory, layout, language, task)
-        written = _write(model, memory, prompt, _Rules(layout, never, at_first), sampling or Sampling(), generator)
+        written = _believed(model, memory, prompt, rules, ways, generator)
         lasts = len(piece) / reader.rate
-        if written.silence > SILENT and written.mean < DOUBTFUL:
+        if written.silent:
             place += len(piece)
             continue
         heard, segments = _segments(written.tokens, layout, lasts)
         for start, end, ids in segments:
-            text = model.tokenizer.decode([token for token in ids if token < layout.end])
+            text = _text(model, layout, ids)
             if text.strip():
                 yield Segment(place / reader.rate + start, place / reader.rate + end, text)
         place += len(piece) if heard is None or heard <= 0 else round(heard * reader.rate)
@@ -192,6 +209,27 @@ def _write(model: Any, memory: Tensor, prompt: list[int], rules: _Rules, samplin
         if len(new) >= room:
             break
     return Written(new, total / (len(new) + 1), silence)
+
+
+def _believed(
+    model: Any, memory: Tensor, prompt: list[int], rules: _Rules, ways: Sequence[Sampling], generator: Any
+) -> Written:
+    """Return what is written in the first way that gives something to believe, or in the last."""
+    for way in ways[:-1]:
+        found = _write(model, memory, prompt, rules, way, generator)
+        if not found.doubted(_text(model, rules.layout, found.tokens)):
+            return found
+    return _write(model, memory, prompt, rules, ways[-1], generator)
+
+
+def _text(model: Any, layout: SpeechTokens, ids: Sequence[int]) -> str:
+    return model.tokenizer.decode([token for token in ids if token < layout.end])
+
+
+def compression(text: str) -> float:
+    """Return how many times shorter a text is when compressed."""
+    said = text.encode()
+    return len(said) / len(zlib.compress(said))
 
 
 def _segments(

@@ -24,6 +24,8 @@ class Settings:
     chat: bool
     out: Path | None = None
     """The file that a picture, an episode or a structure is written to."""
+    language: str | None = None
+    """The code of what is spoken, where the user says it."""
 
 
 class Job(NamedTuple):

@@ -72,7 +72,8 @@ def _segments(model: Any, sound: Tensor, settings: Settings) -> Iterator[generat
         model.tokenizer = model.tokenizer or (ENGLISH if settings.twin else None)
         yield from generate.spell(model, sound)
     elif not settings.twin:
-        yield from generate.transcribe(model, sound, sampling=settings.sampling, seed=settings.seed)
+        asked = settings.sampling if settings.sampling.temperature else None
+        yield from generate.transcribe(model, sound, language=settings.language, sampling=asked, seed=settings.seed)
     else:
         yield _unruled(model, sound, settings)
 
