@@ -32,7 +32,7 @@ def shuffled_pixels(config: Any, side: str | None) -> dict[str, Tensor]:
 def other_pixels(config: Any, side: str | None) -> dict[str, Tensor]:
     """Draw three images of another size than the positions were learned for, some of their patches masked."""
     rows, columns = config.image_size // config.patch_size + 2, config.image_size // config.patch_size + 1
-    shape = (3, config.num_channels, rows * config.patch_size, columns * config.patch_size)
+    shape = (3, config.num_channels, rows * config.patch_size + 2, columns * config.patch_size + 1)
     masked = torch.rand(3, rows * columns) < 0.4
     return {"pixel_values": torch.randn(shape, dtype=torch.float64), "bool_masked_pos": masked}
 
@@ -42,7 +42,7 @@ def image_sizes(random: Random) -> dict[str, Any]:
     patch = random.choice((3, 5))
     return {
         **encoder_sizes(random),
-        "image_size": patch * random.choice((3, 4)),
+        "image_size": patch * random.choice((3, 4)) + random.choice((0, patch - 1)),  # pixels that fill no patch
         "patch_size": patch,
         "num_channels": random.choice((1, 3)),
     }
@@ -58,8 +58,10 @@ def deit(random: Random, **changes: Any) -> PretrainedConfig:
 
 def mae(random: Random, **changes: Any) -> PretrainedConfig:
     heads = random.choice((2, 3))
+    sizes = image_sizes(random)
+    sizes["image_size"] -= sizes["image_size"] % sizes["patch_size"]  # its decoder tells every pixel
     return ViTMAEConfig(
-        **image_sizes(random),
+        **sizes,
         qkv_bias=random.choice((True, False)),
         decoder_hidden_size=heads * random.choice((4, 8)),
         decoder_num_attention_heads=heads,

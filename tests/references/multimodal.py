@@ -49,7 +49,7 @@ def clip_vision(random: Random, **changes: Any) -> PretrainedConfig:
     patch = random.choice((3, 5))
     return CLIPVisionConfig(
         **encoder_sizes(random),
-        image_size=patch * random.choice((3, 4)),
+        image_size=patch * random.choice((3, 4)) + random.choice((0, 1)),
         patch_size=patch,
         num_channels=random.choice((1, 3)),
         projection_dim=random.choice((7, 12)),
@@ -79,7 +79,11 @@ def siglip_text(random: Random, **changes: Any) -> PretrainedConfig:
 
 def siglip_vision(random: Random, **changes: Any) -> PretrainedConfig:
     patch = random.choice((3, 5))
-    sizes = {"image_size": patch * random.choice((3, 4)), "patch_size": patch, "num_channels": random.choice((1, 3))}
+    sizes = {
+        "image_size": patch * random.choice((3, 4)) + random.choice((0, 1)),
+        "patch_size": patch,
+        "num_channels": random.choice((1, 3)),
+    }
     return SiglipVisionConfig(**encoder_sizes(random), **sizes, **changes)
 
 

@@ -19,11 +19,11 @@ def odd_pixels(config: Any, side: str | None) -> dict[str, Tensor]:
     return {"pixel_values": torch.randn(3, config.num_channels, height, width, dtype=torch.float64)}
 
 
-def level_sizes(random: Random, levels: int = 3) -> dict[str, Any]:
-    """Draw odd sizes of a pyramid: its last map is one window, or less than one."""
+def level_sizes(random: Random, levels: int = 3, rest: int = 0) -> dict[str, Any]:
+    """Draw odd sizes of a pyramid: its last map is one window, or less than one; ``rest`` pixels fill no patch."""
     window, patch = random.choice((2, 3)), random.choice((2, 3))
     return {
-        "image_size": window * 2 ** (levels - 1) * patch,
+        "image_size": window * 2 ** (levels - 1) * patch + rest,
         "patch_size": patch,
         "num_channels": random.choice((1, 3)),
         "embed_dim": 12,
@@ -39,15 +39,23 @@ def level_sizes(random: Random, levels: int = 3) -> dict[str, Any]:
 
 
 def swin(random: Random, **changes: Any) -> PretrainedConfig:
-    return SwinConfig(**level_sizes(random), **changes)
+    return SwinConfig(**level_sizes(random, rest=random.randrange(2)), **changes)
 
 
 def placed_swin(random: Random, **changes: Any) -> PretrainedConfig:
-    return swin(random, use_absolute_embeddings=True, **changes)
+    return SwinConfig(**level_sizes(random), use_absolute_embeddings=True, **changes)
 
 
-def swinv2(random: Random, **changes: Any) -> PretrainedConfig:
-    sizes = level_sizes(random)
+def masked_swin(random: Random, **changes: Any) -> PretrainedConfig:
+    return SwinConfig(**level_sizes(random), **changes)
+
+
+def masked_swinv2(random: Random, **changes: Any) -> PretrainedConfig:
+    return swinv2(random, rest=0, **changes)
+
+
+def swinv2(random: Random, rest: int | None = None, **changes: Any) -> PretrainedConfig:
+    sizes = level_sizes(random, rest=random.randrange(2) if rest is None else rest)
     trained = {"pretrained_window_sizes": random.choice(([0, 0, 0], [4, 3, 2]))}
     wide = {"window_size": 2 * sizes["window_size"]}
     return Swinv2Config(**sizes | trained | random.choice(({}, wide)), **changes)
@@ -57,8 +65,8 @@ ROWS: tuple[Row, ...] = (
     *rows(swin, "SwinModel SwinForImageClassification", given=pixels),
     *rows(swin, "SwinModel", given=odd_pixels, label="odd"),
     *rows(placed_swin, "SwinModel", given=pixels, label="placed"),
-    *rows(swin, "SwinForMaskedImageModeling", given=masked_pixels),
+    *rows(masked_swin, "SwinForMaskedImageModeling", given=masked_pixels),
     *rows(swinv2, "Swinv2Model Swinv2ForImageClassification", given=pixels),
     *rows(swinv2, "Swinv2Model", given=odd_pixels, label="odd"),
-    *rows(swinv2, "Swinv2ForMaskedImageModeling", given=masked_pixels),
+    *rows(masked_swinv2, "Swinv2ForMaskedImageModeling", given=masked_pixels),
 )

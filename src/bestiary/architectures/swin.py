@@ -27,7 +27,6 @@ from bestiary.spec import (
     Tier,
     WindowBias,
     Windows,
-    map_sides,
     swap,
 )
 
@@ -81,11 +80,12 @@ def swin(
 def swinv2(model: Pyramid, *, trained: tuple[int, ...] = ()) -> Pyramid:
     """Swin v2 (Liu et al. 2022): cosines for scores, biases told by an MLP, norms behind what a branch computes.
 
-    No window is wider than its map. ``trained`` says for each tier how wide windows were in pretraining, 0 where they
-    were as wide as they are.
+    No window is wider than its map, of which published code counts whole patches alone. ``trained`` says for each tier
+    how wide windows were in pretraining, 0 where they were as wide as they are.
     """
     before = (*trained, *[0] * len(model.tiers))
-    tiers = zip(model.tiers, map_sides(model), before, strict=False)
+    sides = (model.embed.image // (model.embed.patch * 2**index) for index in range(len(model.tiers)))
+    tiers = zip(model.tiers, sides, before, strict=False)
     return model.replace(tiers=tuple(_by_cosines(tier, side, was or None) for tier, side, was in tiers))
 
 

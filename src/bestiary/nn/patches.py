@@ -51,7 +51,7 @@ class Patches(nn.Module):
         node, stretches = self.node, isinstance(self.node.position, spec.StretchedGrid)
         expected = (node.channels, node.image, node.image)
         fits = pixel_values.dim() == 4 and (
-            pixel_values.shape[1:] == expected or (stretches and self.tiles(pixel_values))
+            pixel_values.shape[1:] == expected or (stretches and self.cuts(pixel_values))
         )
         if not fits:
             raise BestiaryError(
@@ -60,11 +60,9 @@ class Patches(nn.Module):
             )
         return pixel_values
 
-    def tiles(self, pixel_values: Tensor) -> bool:
-        """Tell whether an image of another size is made of whole patches."""
-        height, width = pixel_values.shape[2:]
-        whole = height % self.node.patch == 0 == width % self.node.patch
-        return pixel_values.shape[1] == self.node.channels and whole and min(height, width) > 0
+    def cuts(self, pixel_values: Tensor) -> bool:
+        """Tell whether an image of another size holds a patch at least."""
+        return pixel_values.shape[1] == self.node.channels and min(pixel_values.shape[2:]) >= self.node.patch
 
     def rows(self, pixel_values: Tensor) -> Tensor | None:
         """Return a position for each vector, ``[extra + patches, dim]``."""
@@ -148,9 +146,14 @@ class SinusoidalGrid(nn.Module):
 
 
 def cut(pixel_values: Tensor, patch: int) -> Tensor:
-    """Cut images, ``[B, C, H, W]``, into patches by rows, ``[B, patches, C * patch * patch]``."""
+    """Cut images, ``[B, C, H, W]``, into patches by rows, ``[B, patches, C * patch * patch]``.
+
+    Pixels at the right and below that fill no patch are not read, as by a convolution without padding.
+    """
     height, width = (size // patch for size in pixel_values.shape[2:])
-    pieces = pixel_values.unflatten(3, (width, patch)).unflatten(2, (height, patch))
+    pieces = (
+        pixel_values[..., : height * patch, : width * patch].unflatten(3, (width, patch)).unflatten(2, (height, patch))
+    )
     return pieces.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
 

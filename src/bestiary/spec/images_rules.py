@@ -21,10 +21,16 @@ from bestiary.spec.node import Node
 
 
 def _patches(node: Patches, spec: Model) -> Iterator[str]:
-    if node.image % node.patch:
-        yield f"patches of {node.patch} pixels do not tile an image of {node.image}"
+    if node.image < node.patch:
+        yield f"patches of {node.patch} pixels do not fit into an image of {node.image}"
     if node.position is not None and not isinstance(node.position, Grid):
         yield f"patches take a grid such as LearnedGrid, not {type(node.position).__name__}"
+
+
+def _visible_patches(node: VisiblePatches, spec: Model) -> Iterator[str]:
+    yield from _patches(node, spec)
+    if node.image % node.patch:  # all pixels are told
+        yield f"patches of {node.patch} pixels do not tile an image of {node.image}"
 
 
 def _grid_bias(node: GridBias, spec: Model) -> Iterator[str]:
@@ -51,7 +57,7 @@ def _patch_pixels(node: PatchPixels, spec: Model) -> Iterator[str]:
 RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Patches: _patches,
     MaskedPatches: _patches,
-    VisiblePatches: _patches,
+    VisiblePatches: _visible_patches,
     GridBias: _grid_bias,
     PatchMean: _reads_patches,
     DistilledClassifier: _reads_patches,

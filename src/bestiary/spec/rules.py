@@ -247,6 +247,8 @@ def _modulated(node: Modulated, spec: Model) -> Iterator[str]:
 def _patch_denoiser(node: PatchDenoiser, spec: Model) -> Iterator[str]:
     if node.embed.extra:
         yield "each vector becomes a patch of the answer, so no extra tokens can stand before the patches"
+    if node.embed.image % node.embed.patch:
+        yield f"patches of {node.embed.patch} places do not tile a map of {node.embed.image}, but all of it is answered"
     if node.time.width % 2 or node.time.width < 4:
         yield f"waves of the time step come in pairs, two at least, but their width is {node.time.width}"
 
