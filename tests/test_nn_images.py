@@ -13,6 +13,7 @@ from bestiary import nn, spec
 from bestiary.architectures import make
 from bestiary.errors import BestiaryError
 from bestiary.nn.scores import score_position
+from bestiary.sizing import count
 
 
 def test_sines_of_a_grid_are_those_of_each_place() -> None:
@@ -91,7 +92,17 @@ def test_unread_patches_change_nothing_but_what_is_told_of_them() -> None:
     assert not model(changed, noise=noise).logits.equal(out.logits)
 
 
-@pytest.mark.parametrize(("kind", "size", "fits"), [("vit", 16, False), ("dinov2", 16, True), ("dinov2", 15, False)])
+def test_pixels_that_fill_no_patch_are_not_read() -> None:
+    whole, more = (nn.build(make("vit", **IMAGE | {"image": image}), seed=0) for image in (12, 14))
+    assert count(more.spec).total == count(whole.spec).total
+    pixels = torch.randn(2, 3, 14, 14)
+    expected = whole(pixels[..., :12, :12]).last_hidden_state
+    assert more(pixels).last_hidden_state.equal(expected)
+    with pytest.raises(BestiaryError, match="reads .batch, 3, 14, 14.: resize the image first"):
+        more(pixels[..., :12, :12])
+
+
+@pytest.mark.parametrize(("kind", "size", "fits"), [("vit", 16, False), ("dinov2", 16, True), ("dinov2", 3, False)])
 def test_images_of_other_sizes_are_for_grids_that_stretch(kind: str, size: int, fits: bool) -> None:
     sizes = {**IMAGE} if kind == "vit" else {"dim": 24, "depth": 2, "heads": 4, "image": 12, "patch": 4}
     model = nn.build(make(kind, **sizes), seed=0)

@@ -282,7 +282,7 @@ NONSENSE = {
     "stack.layers[1].attn": (BERT, WindowedAttention(5, 2), "stack.layers[1].attn: 5 heads do not divide dim 24"),
     "stack.position": (SPECS["longformer"], Alibi(), "stack: sparse attention has no scores of all pairs"),
     "stack.layers[0].attn.mask": (BERT, (BlockSparse(), Window(9)), "stack.layers[0].attn: a block-sparse mask stands"),
-    "embed.image": (SPECS["vit"], 13, "embed: patches of 4 pixels do not tile an image of 13"),
+    "embed.image": (SPECS["vit"], 3, "embed: patches of 4 pixels do not fit into an image of 3"),
     "decoder.embed": (T5, NarrowTokens(61, 8), "decoder.embed: NarrowTokens are for a model of one tower"),
     "embed.position.offset": (SPECS["opt"], 0, "embed.position: offset is 0, but padding reads the row before"),
     "stack.layers": (BERT, (), "at least one layer"),
