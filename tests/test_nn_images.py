@@ -98,7 +98,7 @@ def test_pixels_that_fill_no_patch_are_not_read() -> None:
     pixels = torch.randn(2, 3, 14, 14)
     expected = whole(pixels[..., :12, :12]).last_hidden_state
     assert more(pixels).last_hidden_state.equal(expected)
-    with pytest.raises(BestiaryError, match="reads .batch, 3, 14, 14.: resize the image first"):
+    with pytest.raises(BestiaryError, match=r"reads .batch, 3, 14, 14.: resize the image first"):
         more(pixels[..., :12, :12])
 
 
