@@ -10,6 +10,7 @@ from typing import Any
 import diffusers
 import torch
 import torchvision_ops  # noqa: F401  # before a reference imports torchvision
+from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
 from torch import Tensor
 
 diffusers.utils.logging.set_verbosity(diffusers.utils.logging.ERROR)
@@ -33,7 +34,8 @@ class Row:
     def reference(self, seed: int, draws: type[Random] = Random) -> Any:
         """Return the reference in float64, every parameter perturbed, its sizes drawn by the seed."""
         torch.manual_seed(seed)
-        reference = getattr(diffusers, self.name)(**self.config(draws(f"{self} {seed}"))).double().eval()
+        kind = UnCLIPTextProjModel if self.name == "UnCLIPTextProjModel" else getattr(diffusers, self.name)
+        reference = kind(**self.config(draws(f"{self} {seed}"))).double().eval()
         with torch.no_grad():
             for parameter in reference.parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
@@ -139,10 +141,76 @@ def coded(random: Random) -> dict[str, Any]:
     }
 
 
+def bare(random: Random) -> dict[str, Any]:
+    """What enlarges Karlo's pictures: the same blocks without any attention."""
+    config = ablated(random) | {"resnet_time_scale_shift": "default", "num_class_embeds": None, "add_attention": False}
+    levels = len(config["block_out_channels"])
+    kinds = {"down_block_types": ["ResnetDownsampleBlock2D"] * levels}
+    kinds |= {"up_block_types": ["ResnetUpsampleBlock2D"] * levels, "attn_norm_num_groups": None}
+    return config | kinds | {"in_channels": 6, "out_channels": 3, "attention_head_dim": 8}
+
+
+def joined(random: Random) -> dict[str, Any]:
+    """Karlo's decoder: attention to pixels and vectors at once, and a vector added to that of the time step."""
+    config = common(random, cross_attention_dim=random.choice((9, 11)), attention_head_dim=4)
+    levels = len(config["block_out_channels"])
+    kinds = ["ResnetDownsampleBlock2D", *(["SimpleCrossAttnDownBlock2D"] * (levels - 1))]
+    return config | {
+        "in_channels": 3,
+        "out_channels": 6,
+        "down_block_types": kinds,
+        "up_block_types": [kind.replace("Down", "Up").replace("downs", "ups") for kind in reversed(kinds)],
+        "mid_block_type": "UNetMidBlock2DSimpleCrossAttn",
+        "class_embed_type": "identity",
+        "resnet_time_scale_shift": "scale_shift",
+    }
+
+
+def told(config: Any) -> dict[str, Tensor]:
+    """Draw noisy images, words of which some are padding, and what is added to the time step's vector."""
+    keep = torch.ones(3, 7, dtype=torch.long)
+    keep[1, 4:] = 0
+    given = noisy(config) | {"keep": keep}
+    return given | {"added": torch.randn(3, 4 * config.block_out_channels[0], dtype=torch.float64)}
+
+
+def painted(model: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    known = {name: given[name] for name in ("sample", "timestep", "encoder_hidden_states")}
+    if isinstance(model, diffusers.UNet2DConditionModel):
+        return predicted(model, known | {"class_labels": given["added"], "attention_mask": given["keep"].bool()})
+    return predicted(model, known | {"vector": given["added"], "encoder_attention_mask": given["keep"]})
+
+
+def teller(random: Random) -> dict[str, Any]:
+    return {
+        "clip_extra_context_tokens": random.choice((2, 3)), "clip_embeddings_dim": random.choice((6, 10)),
+        "time_embed_dim": random.choice((12, 20)), "cross_attention_dim": random.choice((5, 7)),
+    }  # fmt: skip
+
+
+def vectors(config: Any) -> dict[str, Tensor]:
+    image, text, *words = torch.randn(6, 2, config.clip_embeddings_dim, dtype=torch.float64)
+    return {"image": image, "text": text, "words": torch.stack(words, dim=1)}
+
+
+def with_and_without(model: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Answer for an image, and for no image, one behind another."""
+    image, text, words = given.values()
+    if isinstance(model, UnCLIPTextProjModel):
+        doubled = {"prompt_embeds": torch.cat((text, text)), "text_encoder_hidden_states": torch.cat((words, words))}
+        read, added = model(image_embeddings=image, **doubled, do_classifier_free_guidance=True)
+        return {"read": read, "added": added}
+    both = zip(model(None, text, words), model(image, text, words), strict=True)
+    return dict(zip(("read", "added"), (torch.cat(each) for each in both), strict=True))
+
+
 ROWS: tuple[Row, ...] = (
     Row("UNet2DConditionModel", cross, predicted, noisy, "convolutions"),
     Row("UNet2DConditionModel", linear, predicted, noisy, "linear"),
     Row("UNet2DModel", plain, predicted, noisy, "plain"),
     Row("UNet2DModel", ablated, predicted, noisy, "ablated"),
+    Row("UNet2DModel", bare, predicted, noisy, "bare"),
+    Row("UNet2DConditionModel", joined, painted, told, "joined"),
+    Row("UnCLIPTextProjModel", teller, with_and_without, vectors, "teller"),
     Row("AutoencoderKL", coded, both_ways, images, "normal"),
 )

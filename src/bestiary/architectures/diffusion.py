@@ -19,7 +19,9 @@ from bestiary.spec import (
     CornerConvDown,
     CrossWidthAttention,
     Gaussian,
+    GivenCondition,
     GroupNorm,
+    JoinedAttention,
     LayerNorm,
     Level,
     NearestUp,
@@ -36,6 +38,7 @@ from bestiary.spec import (
     TimeEmbedding,
     TimeSines,
     UNet,
+    swap,
 )
 
 Widths = tuple[int, ...]
@@ -97,11 +100,12 @@ def pixel_unet(
     eps: float = 1e-6,
     activation: Activation = "silu",
     dropout: float = 0.0,
+    middle: bool = True,
 ) -> UNet:
     """The U-Net of pixels (Ho et al. 2020) and what Dhariwal and Nichol 2021 made of it.
 
     ``attends`` says which levels attend, by ones and zeros, with so many ``heads``, or heads ``head_dim`` wide: one
-    head unless either is said.
+    head unless either is said. The ``middle`` attends too, if it does.
     Levels are resampled by a convolution or within a residual ``block``.
     """
     norm = GroupNorm(groups, eps)
@@ -112,7 +116,7 @@ def pixel_unet(
         return PixelStack(Stack(((Residual(Attention(heads or width // (head_dim or width)), norm),),)))
 
     cells = [Cell(res, attend(width) if attends[level] else None) for level, width in enumerate(widths)]
-    middle = Level(widths[-1], (Cell(res, attend(widths[-1])), Cell(res)))
+    between = Level(widths[-1], (Cell(res, attend(widths[-1]) if middle else None), Cell(res)))
     halve: Resample | ResBlock = ConvDown() if resample == "conv" else CornerConvDown()
     double: Resample | ResBlock = ConvUp()
     if resample == "block":
@@ -121,7 +125,33 @@ def pixel_unet(
     kind = TimeSines() if waves == "sines" else TimeCosines()
     embedding = TimeEmbedding(kind, 4 * (waves_width or widths[0]), waves_width)
     known = () if classes is None else (ClassCondition(classes),)
-    return UNet(widths[0], channels, out, size, embedding, down, middle, up, norm, conditions=known)
+    return UNet(widths[0], channels, out, size, embedding, down, between, up, norm, conditions=known)
+
+
+def joined_unet(
+    widths: Widths,
+    depth: int,
+    attends: tuple[int, ...],
+    read: int,
+    size: int = 64,
+    channels: int = 3,
+    out: int = 6,
+    head_dim: int = 64,
+    *,
+    groups: int = 32,
+    activation: Activation = "silu",
+    dropout: float = 0.0,
+) -> UNet:
+    """The same, whose attentions look at vectors ``read`` wide beside their pixels (Nichol et al. 2021, section 4.1).
+
+    What blocks know besides the time step is given as wide as that (as released with Karlo).
+    """
+    plain = pixel_unet(
+        widths, depth, attends, size, channels, out, head_dim, time="scale_shift", waves="cosines", resample="block",
+        groups=groups, eps=1e-5, activation=activation, dropout=dropout,
+    )  # fmt: skip
+    joined = swap(plain, Attention, lambda node: JoinedAttention(node.heads, width=read))
+    return joined.replace(conditions=(GivenCondition(),), activation=activation)
 
 
 def autoencoder(

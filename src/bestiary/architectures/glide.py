@@ -64,17 +64,21 @@ def glide(
         joined = swap(plain, Attention, lambda node: JoinedAttention(node.heads, width=dim))
         return joined.replace(conditions=(VectorCondition(dim),))
 
-    def text(dim: int, depth: int, heads: int) -> Transformer:
-        layer = (Residual(Attention(heads), LayerNorm()), Residual(MLP(4 * dim), LayerNorm()))
-        embed = PaddedTokens(vocab, position=Learned(length), length=length)
-        return Transformer(dim, embed, Stack((layer,) * depth, LayerNorm()))
-
     drawn = unet(width, levels, attends, cells, size, 3, dim)
-    small = TextDiffusion(dim, text(dim, depth, heads), drawn, Schedule(CosineBetas(0.008, 0.999)))
+    small = TextDiffusion(
+        dim, padded_text(dim, depth, heads, vocab, length), drawn, Schedule(CosineBetas(0.008, 0.999))
+    )
     large = TextUpscaler(
         upper_dim,
-        text(upper_dim, upper_depth, upper_heads),
+        padded_text(upper_dim, upper_depth, upper_heads, vocab, length),
         unet(upper_width, upper_levels, upper_attends, upper_cells, upper_size, 6, upper_dim),
         Schedule(LinearBetas(0.0001, 0.02)),
     )
     return Cascade(dim, small, (large,))
+
+
+def padded_text(dim: int, depth: int, heads: int, vocab: int, length: int) -> Transformer:
+    """GLIDE's reader of texts (Nichol et al. 2021, section 4.1), in which vectors of their own stand for padding."""
+    layer = (Residual(Attention(heads), LayerNorm()), Residual(MLP(4 * dim), LayerNorm()))
+    embed = PaddedTokens(vocab, position=Learned(length), length=length)
+    return Transformer(dim, embed, Stack((layer,) * depth, LayerNorm()))

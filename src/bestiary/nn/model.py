@@ -26,6 +26,15 @@ from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.text_diffusion import Cascade, EmbeddingDenoiser, ImageTextDiffusion, TextDiffusion, TextUpscaler
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
 from bestiary.nn.unet import UNet
+from bestiary.nn.vector_diffusion import (
+    CodedVector,
+    DiffusedVector,
+    FinishedUpscaler,
+    PictureUpscaler,
+    PriorCascade,
+    VectorDiffusion,
+    VectorTeller,
+)
 from bestiary.nn.vision_language import VisionEncoderDecoder, VisionLanguage
 from bestiary.nn.waveform import WaveformTransformer
 
@@ -83,6 +92,13 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.ImageTextDiffusion: lambda node: ImageTextDiffusion(node, model),
     spec.EmbeddingDenoiser: EmbeddingDenoiser,
     spec.Cascade: lambda node: Cascade(node, model),
+    spec.VectorTeller: VectorTeller,
+    spec.VectorDiffusion: VectorDiffusion,
+    spec.PictureUpscaler: PictureUpscaler,
+    spec.FinishedUpscaler: FinishedUpscaler,
+    spec.DiffusedVector: DiffusedVector,
+    spec.CodedVector: lambda node: CodedVector(node, model),
+    spec.PriorCascade: lambda node: PriorCascade(node, model),
     spec.UNet: UNet,
     spec.Autoencoder: Autoencoder,
     spec.PixelDiffusion: PixelDiffusion,

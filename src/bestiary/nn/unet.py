@@ -93,8 +93,24 @@ class VectorCondition(nn.Module):
         return self.map(vector)
 
 
+class GivenCondition(nn.Module):
+    """One more vector as it is given."""
+
+    def __init__(self, node: spec.GivenCondition, hidden: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+
+    def forward(self, given: dict[str, Tensor | None]) -> Tensor:
+        """Return the vector that is given, ``[B, hidden]``."""
+        vector = given["vector"]
+        if vector is None:
+            raise BestiaryError(f"this model is told more than the time: give vector, [batch, {self.hidden}]")
+        return vector
+
+
 CONDITIONS: dict[type[spec.Condition], Callable[[Any, int], nn.Module]] = {
     spec.ClassCondition: ClassCondition,
+    spec.GivenCondition: GivenCondition,
     spec.VectorCondition: VectorCondition,
 }
 

@@ -24,6 +24,7 @@ from bestiary.sizing import (
     pyramids,
     speech,
     text_diffusion,
+    vector_diffusion,
     vision_language,
 )
 from bestiary.sizing.cost import Pass, branch_costs, cost, each, once
@@ -177,6 +178,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     **multimodal.WHOLE,
     **vision_language.WHOLE,
     **text_diffusion.WHOLE,
+    **vector_diffusion.WHOLE,
     PatchDenoiser: patch_diffusion.denoiser_pass,
     **feature_maps.WHOLE,
     FoldingModel: folding.flops,

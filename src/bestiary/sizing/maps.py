@@ -14,6 +14,7 @@ from bestiary.sizing import (
     pyramids,
     speech,
     text_diffusion,
+    vector_diffusion,
 )
 from bestiary.sizing.linear import Linear, Maps, maps
 from bestiary.sizing.multimodal import MAPS as MULTIMODAL
@@ -224,4 +225,5 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     **map_attention.MAPS,
     **patch_diffusion.MAPS,
     **text_diffusion.MAPS,
+    **vector_diffusion.MAPS,
 }

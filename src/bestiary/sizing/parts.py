@@ -16,6 +16,7 @@ from bestiary.sizing import (
     pyramids,
     speech,
     text_diffusion,
+    vector_diffusion,
     vision_language,
 )
 from bestiary.sizing.inside import Parts, each_map, inside, linear_parts, nothing, own, parts_of
@@ -366,4 +367,5 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **feature_maps.PARTS,
     **patch_diffusion.PARTS,
     **text_diffusion.PARTS,
+    **vector_diffusion.PARTS,
 }

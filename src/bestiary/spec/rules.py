@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, TypeGuard, cast
 
-from bestiary.spec import cascade_rules, map_rules
+from bestiary.spec import cascade_rules, map_rules, vector_rules
 from bestiary.spec.agents import RULES as AGENTS
 from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
 from bestiary.spec.edit import walk_once
@@ -454,6 +454,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **CONVOLUTIONAL,
     **map_rules.RULES,
     **cascade_rules.RULES,
+    **vector_rules.RULES,
     PaddedTokens: _padded_tokens,
 }
 

@@ -37,10 +37,13 @@ from bestiary.spec.text_diffusion import (
     TextUpscaler,
     VectorCondition,
 )
+from bestiary.spec.vector_diffusion import GivenCondition
 
 Sheet = tuple[str, list[Line]]
 Layers = Callable[[Stack, int], Iterator[Line]]
 """What writes out the layers of a stack of a width."""
+Text = Callable[[Any], Iterator[Line]]
+"""What writes out a tower of text."""
 
 _RESAMPLES: dict[type[Resample], tuple[str, str]] = {
     ConvDown: ("conv(x, stride=2)", "half the side"),
@@ -103,7 +106,8 @@ def _level(level: Level, name: str, layers: Layers, keeps: bool = False, reads: 
         yield "kept.push(x)", ""
 
 
-def _unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
+def unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
+    """Yield the lines of a U-Net."""
     waves = "sines, cosines" if isinstance(node.time.waves, TimeSines) else "cosines, sines"
     yield f"t = {node.activation}(waves(timestep) @ W1 + b1) @ W2 + b2", f"{waves}: {node.dim} -> {node.time.hidden}"
     for condition in node.conditions:
@@ -111,6 +115,8 @@ def _unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
             yield "t = t + class[class_labels]", f"{condition.classes} classes"
         elif isinstance(condition, VectorCondition):
             yield "t = t + vector @ W + b", f"{condition.width} -> {node.time.hidden}"
+        elif isinstance(condition, GivenCondition):
+            yield "t = t + vector", f"{node.time.hidden} wide, as it is given"
     if any(isinstance(part, CrossWidthAttention | JoinedAttention) for _, part in walk_once(node)):
         yield "memory = encoder_hidden_states", "what attention reads"
     yield "x = conv(sample)", f"[B, {node.channels}, {node.size}, {node.size}] -> {node.dim} channels"
@@ -152,7 +158,8 @@ def _denoiser_lines(node: PatchDenoiser, layers: Layers) -> Iterator[Line]:
     yield "sample = map(x @ W + b)", f"[B, {node.out}, {node.embed.image}, {node.embed.image}]"
 
 
-def _embedding_lines(node: EmbeddingDenoiser, layers: Layers) -> Iterator[Line]:
+def embedding_lines(node: EmbeddingDenoiser, layers: Layers) -> Iterator[Line]:
+    """Yield the lines of what takes noise out of vectors."""
     yield "t = silu(waves(timestep) @ W1 + b1) @ W2 + b2", f"{node.time.width} waves -> {node.dim}"
     yield "w, e, n = encoder_hidden_states @ Ww + bw, text_embeds @ We + be, sample @ Wn + bn", f"{node.width} wide"
     yield "x = concat(w, e, t, n, last) + position", f"[B, {node.length} + 4, {node.dim}]"
@@ -163,13 +170,13 @@ def _embedding_lines(node: EmbeddingDenoiser, layers: Layers) -> Iterator[Line]:
 def _steps(node: PixelDiffusion | LatentDiffusion, noisy: str, predicted: str, layers: Layers) -> Iterator[Line]:
     schedule = node.schedule
     yield f"for timestep in steps({schedule.steps}), from the last:", f"it predicts the {schedule.predicts}"
-    for code, remark in _unet_lines(node.unet, layers):
+    for code, remark in unet_lines(node.unet, layers):
         yield f"    {code.replace('sample', predicted) if code.startswith('sample') else code}", remark
     yield f"    {noisy} = less_noisy({noisy}, {predicted})", ""
 
 
-def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, Callable[[Any], Sheet]]:
-    """Return the sheet of each kind of model; ``text`` writes out a tower of text."""
+def told_sheet(layers: Layers, text: Text) -> Callable[[TextDiffusion], Sheet]:
+    """Return what makes the sheet of a U-Net with a text tower of its own."""
 
     def drawn(node: TextDiffusion) -> Sheet:
         lines: list[Line] = [*text(node.text), ("encoder_hidden_states, vector = x, x[:, -1]", ""), ("", "")]
@@ -180,7 +187,14 @@ def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, C
             lines.append(("sample = concat(sample, enlarged(low_res))", "bilinear"))
         given = "input_ids, sample, timestep" + (", low_res" if isinstance(node, TextUpscaler) else "")
         given += ", image_embeds" if isinstance(node, ImageTextDiffusion) else ""
-        return f"def forward({given}):", [*lines, *_unet_lines(node.unet, layers)]
+        return f"def forward({given}):", [*lines, *unet_lines(node.unet, layers)]
+
+    return drawn
+
+
+def sheets(layers: Layers, text: Text) -> dict[Any, Callable[[Any], Sheet]]:
+    """Return the sheet of each kind of model; ``text`` writes out a tower of text."""
+    drawn = told_sheet(layers, text)
 
     def cascade(node: Cascade) -> Sheet:
         header, lines = drawn(node.text)
@@ -204,11 +218,11 @@ def sheets(layers: Layers, text: Callable[[Any], Iterator[Line]]) -> dict[Any, C
         ImageTextDiffusion: drawn,
         EmbeddingDenoiser: lambda node: (
             "def forward(sample, timestep, text_embeds, encoder_hidden_states):",
-            list(_embedding_lines(node, layers)),
+            list(embedding_lines(node, layers)),
         ),
         Cascade: cascade,
         PatchDenoiser: lambda node: ("def forward(sample, timestep):", list(_denoiser_lines(node, layers))),
-        UNet: lambda node: ("def forward(sample, timestep):", list(_unet_lines(node, layers))),
+        UNet: lambda node: ("def forward(sample, timestep):", list(unet_lines(node, layers))),
         Autoencoder: lambda node: ("def forward(pixel_values):", list(_autoencoder_lines(node, layers))),
         PixelDiffusion: steps,
         LatentDiffusion: whole,

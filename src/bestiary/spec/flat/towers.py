@@ -18,7 +18,7 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.flat import control, feature_maps, folding
+from bestiary.spec.flat import control, feature_maps, folding, vector_diffusion
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
@@ -110,6 +110,7 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     Transformer: _one_tower,
     EncoderDecoder: _two_towers,
     **feature_maps.sheets(_stack_lines, _text_lines),
+    **vector_diffusion.sheets(_stack_lines, _text_lines),
     FoldingModel: folding.sheet,
     **MULTIMODAL,
     **VISION_LANGUAGE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bestiary.weights.dialects import (
     albert,
+    autoencoders,
     bart,
     barts,
     bert,
@@ -25,6 +26,7 @@ from bestiary.weights.dialects import (
     gpt_neo,
     gpt_neox,
     gptj,
+    karlo,
     llama,
     llava,
     longformer,
@@ -115,7 +117,9 @@ DIALECTS: dict[str, Dialect] = {
         dit.DIALECT,
         dit.FIRST,
         priors.DIALECT,
+        *karlo.DIALECTS,
         *unets.DIALECTS,
+        autoencoders.AUTOENCODER_KL,
         decision_transformer.DIALECT,
         trajectory_transformer.DIALECT,
         open_clip.DIALECT,

@@ -62,6 +62,10 @@ def _attend(ours: str, node: Attend, theirs: str, projection: str) -> Iterator[s
     if isinstance(node, PixelStack):
         yield f"{ours}.stack.layers.0.attn_norm.{{weight,bias}} = {theirs}.group_norm.{{weight,bias}}"
         yield from _attention(f"{ours}.stack.layers.0.attn", theirs)
+        yield from (
+            f"{ours}.stack.layers.0.attn.{{k_read,v_read}}.{part} = {theirs}.{{add_k_proj,add_v_proj}}.{part}"
+            for part in ("weight", "bias")
+        )
     elif isinstance(node, PixelTransformer):
         yield f"{ours}.norm.{{weight,bias}} = {theirs}.norm.{{weight,bias}}"
         yield f"{ours}.{{enter,leave}}.weight = {theirs}.{{proj_in,proj_out}}.weight{projection}"

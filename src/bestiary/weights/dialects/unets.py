@@ -1,4 +1,4 @@
-"""U-Nets and autoencoders in the layout of diffusers: a class name in the config, levels as lists of block types."""
+"""U-Nets in the layout of diffusers: a class name in the config, levels as lists of block types."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from bestiary.errors import BestiaryError
 from bestiary.spec import (
     Attention,
-    Autoencoder,
     ClassCondition,
     ConvDown,
     CrossWidthAttention,
@@ -20,15 +19,15 @@ from bestiary.spec import (
     own_layers,
     walk_once,
 )
-from bestiary.weights.config import WAIVE, Arguments, Derive, Number, Pin, Row, Size, Word, shown, sizes
+from bestiary.weights.config import WAIVE, Arguments, Derive, Flag, Number, Pin, Row, Size, Word, shown, sizes
 from bestiary.weights.dialects import maps
 from bestiary.weights.dialects.dialect import DIFFUSERS, Dialect, always
 
-_ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu": "gelu", "relu": "relu"}
+ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu": "gelu", "relu": "relu"}
 
 COMMON: dict[str, Row] = {
     **dict.fromkeys(("_class_name", "_diffusers_version", "_name_or_path"), WAIVE),
-    "act_fn": Word("activation", _ACTIVATIONS, "silu"),
+    "act_fn": Word("activation", ACTIVATIONS, "silu"),
     "norm_num_groups": Size("groups", 32),
 }
 
@@ -85,14 +84,15 @@ def _kinds(config: Mapping[str, Any], down: str, plain: str) -> tuple[int, ...]:
     if not isinstance(found, list) or any(kind not in (down, plain) for kind in found):
         raise BestiaryError(f"'down_block_types' is {shown(found)}; give a list of {down} and {plain}")
     attends = tuple(int(kind == down) for kind in found)
-    if config.get("up_block_types") != _types(attends, down, plain)["up_block_types"]:
+    if config.get("up_block_types") != block_types(attends, down, plain)["up_block_types"]:
         raise BestiaryError(
             f"'up_block_types' is {shown(config.get('up_block_types'))}, but the way up mirrors the way down"
         )
     return attends
 
 
-def _types(attends: tuple[int, ...], down: str, plain: str) -> dict[str, Any]:
+def block_types(attends: tuple[int, ...], down: str, plain: str) -> dict[str, Any]:
+    """Return the block types of levels, ``down`` of those that attend; those up mirror them."""
     kinds = [down if layers else plain for layers in attends]
     mirrored = [kind.replace("Downsample", "Upsample").replace("Down", "Up") for kind in reversed(kinds)]
     return {"down_block_types": kinds, "up_block_types": mirrored}
@@ -115,7 +115,7 @@ def _write_cross(arguments: Arguments) -> dict[str, Any]:
     layers = [max(1, number) for number in attends]
     return {
         "block_out_channels": list(arguments["widths"]),
-        **_types(attends, "CrossAttnDownBlock2D", "DownBlock2D"),
+        **block_types(attends, "CrossAttnDownBlock2D", "DownBlock2D"),
         "transformer_layers_per_block": _one_or_many(layers),
         "attention_head_dim": _one_or_many(list(arguments["heads"])),
     }
@@ -178,7 +178,9 @@ def _cross_dialect(name: str, linear: bool) -> Dialect:
         derived=(_CROSS_LEVELS, spelled),
         arguments=_cross_arguments,
         model_type="UNet2DConditionModel",
-        says=lambda config: bool(config.get("use_linear_projection", False)) is linear,
+        says=lambda config: (
+            bool(config.get("use_linear_projection", False)) is linear and config.get("class_embed_type") != "identity"
+        ),
         layout=DIFFUSERS,
     )
 
@@ -192,7 +194,7 @@ PIXELS: dict[str, Row] = {
     "in_channels": Size("channels", 3),
     "out_channels": Size("out", 3),
     "mid_block_type": Pin(("UNetMidBlock2D",), _NOT_HERE),
-    "add_attention": Pin((True,), "a middle without attention was never published in this family"),
+    "add_attention": Flag("middle", True),
     "num_train_timesteps": WAIVE,  # of learned embeddings of time steps, which are refused
 }
 
@@ -214,7 +216,12 @@ def _read_pixels(config: Mapping[str, Any]) -> Arguments:
     groups = config.get("attn_norm_num_groups")
     if told not in ("default", "scale_shift"):
         raise BestiaryError(f"'resnet_time_scale_shift' is {shown(told)}; give default or scale_shift")
-    if groups not in ((None,) if told == "default" else ()) and groups != config.get("norm_num_groups", 32):
+    attending = any(attends) or config.get("add_attention", True)
+    if (
+        attending
+        and groups not in ((None,) if told == "default" else ())
+        and groups != config.get("norm_num_groups", 32)
+    ):
         raise BestiaryError(f"'attn_norm_num_groups' is {shown(groups)}; attention is normalized as blocks are")
     padding = config.get("downsample_padding", 1)
     if padding not in (0, 1) or isinstance(padding, bool):
@@ -225,7 +232,7 @@ def _read_pixels(config: Mapping[str, Any]) -> Arguments:
         "resample": "block" if within else "conv" if padding else "corner_conv",
         "waves": _WAVES[waves],
         "time": "shift" if told == "default" else "scale_shift",
-        **_optional(config, "attention_head_dim", "head_dim", 8),
+        **_optional(config, "attention_head_dim", "head_dim", _HEAD_DIM),
         **_optional(config, "num_class_embeds", "classes", None),
     }
 
@@ -239,16 +246,17 @@ def _write_pixels(arguments: Arguments) -> dict[str, Any]:
     within = arguments["resample"] == "block"
     flip, shift = next(pair for pair, name in _WAVES.items() if name == arguments["waves"])
     scales = arguments["time"] == "scale_shift"
+    attending = any(arguments["attends"]) or arguments["middle"]
     return {
         "block_out_channels": list(arguments["widths"]),
-        **_types(arguments["attends"], "AttnDownBlock2D", "ResnetDownsampleBlock2D" if within else "DownBlock2D"),
+        **block_types(arguments["attends"], "AttnDownBlock2D", "ResnetDownsampleBlock2D" if within else "DownBlock2D"),
         "downsample_type": "resnet" if within else "conv",
         "upsample_type": "resnet" if within else "conv",
         "downsample_padding": 0 if arguments["resample"] == "corner_conv" else 1,
         "flip_sin_to_cos": flip,
         "freq_shift": shift,
         "resnet_time_scale_shift": "scale_shift" if scales else "default",
-        "attn_norm_num_groups": arguments["groups"] if scales else None,
+        "attn_norm_num_groups": arguments["groups"] if scales and attending else None,
         "attention_head_dim": arguments["head_dim"],
         "num_class_embeds": arguments["classes"],
     }
@@ -256,7 +264,6 @@ def _write_pixels(arguments: Arguments) -> dict[str, Any]:
 
 def _pixel_arguments(spec: UNet) -> Arguments:
     how = next((level.resample for level in spec.down if level.resample is not None), ConvDown())
-    attention = next(part for _, part in walk_once(spec.middle) if isinstance(part, Attention))
     classes = next((part.classes for part in spec.conditions if isinstance(part, ClassCondition)), None)
     attends = tuple(int(level.cells[0].attend is not None) for level in spec.down)
     told = spec.middle.cells[0].res.time
@@ -266,15 +273,26 @@ def _pixel_arguments(spec: UNet) -> Arguments:
         "resample": "block" if isinstance(how, ResBlock) else "conv" if isinstance(how, ConvDown) else "corner_conv",
         "waves": "sines" if isinstance(spec.time.waves, TimeSines) else "cosines",
         "time": "scale_shift" if isinstance(told, ScaleShift) else "shift",
-        "head_dim": _head_dim(spec, attention),
+        "head_dim": _head_dim(spec),
         "classes": classes,
+        "middle": spec.middle.cells[0].attend is not None,
     }
 
 
-def _head_dim(spec: UNet, attention: Attention) -> int | None:
+_HEAD_DIM = 8
+"""How wide heads are where a config does not say; it may say so of a U-Net without any."""
+
+
+def _head_dim(spec: UNet) -> int | None:
     """Return how wide a head is: ``None`` where each level has one, as wide as its map."""
-    heads = {part.heads for _, part in walk_once(spec) if isinstance(part, Attention)}
-    return None if heads == {1} else spec.middle.dim // attention.heads
+    attends = [(level.dim, cell.attend) for level in (*spec.down, spec.middle) for cell in level.cells]
+    found = [
+        (dim, part.heads) for dim, attend in attends if attend is not None for _, part in walk_once(attend)
+        if isinstance(part, Attention)
+    ]  # fmt: skip
+    if not found:
+        return _HEAD_DIM
+    return None if {heads for _, heads in found} == {1} else found[-1][0] // found[-1][1]
 
 
 _PIXEL_KEYS = (
@@ -298,88 +316,4 @@ PIXEL_UNET = Dialect(
 )
 
 
-_ONE_KIND = "other blocks in this family are another architecture"
-
-
-def _read_levels(config: Mapping[str, Any]) -> Arguments:
-    widths = sizes(config, "block_out_channels")
-    for key, kind in (("down_block_types", "DownEncoderBlock2D"), ("up_block_types", "UpDecoderBlock2D")):
-        if config.get(key) != [kind] * len(widths):
-            raise BestiaryError(f"'{key}' is {shown(config.get(key))}, but {_ONE_KIND}; give {kind} for each level")
-    read, answered = (sizes({key: 3} | dict(config), key, 1)[0] for key in ("in_channels", "out_channels"))
-    if read != answered:
-        raise BestiaryError(f"'out_channels' is {answered}, but an autoencoder answers what it reads, {read}")
-    return {"widths": widths, "channels": read}
-
-
-def _write_levels(arguments: Arguments) -> dict[str, Any]:
-    count = len(arguments["widths"])
-    return {
-        "block_out_channels": list(arguments["widths"]),
-        "down_block_types": ["DownEncoderBlock2D"] * count,
-        "up_block_types": ["UpDecoderBlock2D"] * count,
-        "in_channels": arguments["channels"],
-        "out_channels": arguments["channels"],
-    }
-
-
-AUTOENCODER: dict[str, Row] = {
-    **COMMON,
-    "layers_per_block": Size("depth", 1),
-    "latent_channels": Size("latent", 4),
-    "sample_size": Size("size", 32),
-    "scaling_factor": Number("scale", 0.18215),
-    "shift_factor": Pin((None,), "shifted latent maps are another architecture"),
-    "latents_mean": Pin((None,), "latent maps scaled by channel are another architecture"),
-    "latents_std": Pin((None,), "latent maps scaled by channel are another architecture"),
-    "use_quant_conv": Pin((True,), "linear maps stand around the code in this family"),
-    "use_post_quant_conv": Pin((True,), "linear maps stand around the code in this family"),
-    "mid_block_add_attention": Pin((True,), "a middle without attention was never published in this family"),
-    "force_upcast": WAIVE,  # in what dtype it is run
-}
-
-
-def _autoencoder_keys(node: Autoencoder) -> str:
-    count = len(node.encoder.levels) - 1
-    down = [(f"down_blocks.{index}", "downsamplers") for index in range(count)]
-    up = [(f"up_blocks.{index}", "upsamplers") for index in range(count)]
-    middle = ("mid_block", "")
-    outer = "{enter,leave}.{weight,bias} = {quant_conv,post_quant_conv}.{weight,bias}"
-    encoder = maps.tower_keys("encoder", node.encoder, [*down, middle])
-    return "\n".join([*encoder, outer, *maps.tower_keys("decoder", node.decoder, [middle, *up])])
-
-
-def _autoencoder_arguments(spec: Autoencoder) -> Arguments:
-    levels, block = spec.encoder.levels[:-1], spec.encoder.levels[0].cells[0].res
-    return {
-        "widths": tuple(level.dim for level in levels),
-        "depth": len(levels[0].cells),
-        "latent": spec.dim,
-        "size": spec.size,
-        "channels": spec.encoder.channels,
-        "scale": spec.code.scale,
-        "groups": block.norm.groups,
-        "activation": block.activation,
-    }
-
-
-AUTOENCODER_KL = Dialect(
-    name="autoencoder-kl",
-    architecture=always("autoencoder_kl"),
-    architectures=("autoencoder_kl",),
-    keys=_autoencoder_keys,
-    config=AUTOENCODER,
-    tasks={"AutoencoderKL": "autoencoding"},
-    derived=(
-        Derive(
-            ("block_out_channels", "down_block_types", "up_block_types", "in_channels", "out_channels"),
-            _read_levels,
-            _write_levels,
-        ),
-    ),
-    renamed=maps.FORMER,
-    arguments=_autoencoder_arguments,
-    model_type="AutoencoderKL",
-    layout=DIFFUSERS,
-)
-DIALECTS = (CROSS_UNET, CROSS_UNET_LINEAR, PIXEL_UNET, AUTOENCODER_KL)
+DIALECTS = (CROSS_UNET, CROSS_UNET_LINEAR, PIXEL_UNET)
