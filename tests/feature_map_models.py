@@ -59,7 +59,36 @@ DECODER: dict[str, Any] = {
     "cells": 1, "vocab": 300, "length": 7, "head_dim": 8, "groups": 8,
 }  # fmt: skip
 
+SHARED = 16
+READER: dict[str, Any] = {
+    "architecture": "clip_text", "dim": SHARED, "depth": 2, "heads": 4, "hidden": 24, "vocab": 300, "length": 9,
+    "width": SHARED,
+}  # fmt: skip
+PRIOR: dict[str, Any] = {
+    "architecture": "unclip_prior", "dim": 16, "depth": 2, "heads": 2, "width": SHARED, "length": 9,
+}  # fmt: skip
+CODES: dict[str, Any] = {
+    "architecture": "unclip_codes", "dim": 16, "depth": 2, "heads": 2, "text_dim": 24, "text_depth": 1,
+    "text_heads": 3, "width": SHARED, "components": 5, "buckets": 7, "length": 8, "vocab": 300, "text_length": 7,
+}  # fmt: skip
+UPSAMPLER: dict[str, Any] = {
+    "architecture": "unclip_upsampler", "width": 16, "levels": (1, 2), "cells": 1, "groups": 8,
+}  # fmt: skip
+UNCLIP: dict[str, Any] = {
+    "text": READER,
+    "painter": {"architecture": "unclip_decoder", **DECODER, "image": SHARED},
+    "first": {**UPSAMPLER, "size": 16},
+    "second": {**UPSAMPLER, "size": 32},
+}
+KARLO: dict[str, Any] = {
+    "text": READER, "prior": PRIOR, "widths": (16, 32), "depth": 1, "attends": (0, 1), "read": 12,
+    "upper_widths": (16, 32), "upper_depth": 1, "size": 8, "upper_size": 16, "head_dim": 8, "groups": 8,
+}  # fmt: skip
+
 PARTED: dict[str, Model] = {
+    "unclip": make("unclip", prior=PRIOR, **UNCLIP),
+    "unclip by codes": make("unclip", prior=CODES, **UNCLIP),
+    "karlo": make("karlo", **KARLO),
     "glide": make("glide", **glide_weights.SIZES, groups=32),
     "unclip_decoder": make("unclip_decoder", **DECODER),
     "unclip_prior": make("unclip_prior", dim=16, depth=2, heads=2, width=6, length=5),

@@ -70,5 +70,5 @@ def test_every_node_has_a_row() -> None:
     extended |= {spec.BlankedTokens, spec.CrossAttention, spec.Contrast, spec.Patches, spec.WindowBias}
     extended |= {spec.MLP, spec.Normed}
     extended |= {spec.MaskedPatches, spec.PaddedPatches, spec.Tier}
-    extended |= {spec.MLP, spec.Normed, spec.TextDiffusion}
+    extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PictureUpscaler}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}

@@ -9,7 +9,7 @@ import diffusers
 import pytest
 import torch
 import torchvision_ops  # noqa: F401  # before a reference imports torchvision
-from feature_map_models import DECODER
+from feature_map_models import CODES, DECODER, KARLO, PRIOR, UNCLIP
 from safetensors.torch import load_file, save_file
 from test_patch_diffusion import CLOSE, FILE, distance, of_gradients, raw, swaps
 from torch import Tensor
@@ -174,3 +174,111 @@ def test_a_prior_that_looks_within_a_window_is_refused() -> None:
     windowed = swap(node, Attention, lambda attention: attention.replace(mask=(Window(3),)))
     with pytest.raises(BestiaryError, match="comes in order"):
         check(windowed)
+
+
+WHOLE: dict[str, Any] = {
+    "unclip": lambda: make("unclip", prior=PRIOR, **UNCLIP),
+    "unclip by codes": lambda: make("unclip", prior=CODES, **UNCLIP),
+    "karlo": lambda: make("karlo", **KARLO),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_chain_counts_as_it_is_built_and_is_json_and_pseudo_code(name: str) -> None:
+    node = WHOLE[name]()
+    assert sum(p.numel() for p in build(node, device="meta").parameters()) == count(node).total
+    assert from_json(to_json(node)) == node
+    assert "# the prior" in flat(node) and "low_res" in flat(node)
+    parts = flops(node).parts
+    assert {path.split(".")[0].split("[")[0] for path in parts} == {"text", "prior", "painter", "upscalers"}
+    assert cache_bytes(node, 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("painter.unet.size", 16, "pictures grow"),
+        ("prior.schedule.predicts", "noise", "the prior tells the vector itself"),
+        ("painter.teller.width", 8, "told some 8 wide"),
+        ("painter.teller.hidden", 8, "what is added to the time step is 8 wide"),
+        ("painter.teller.dim", 8, "are 8 wide"),
+        ("upscalers[0].finish.size", 32, "the U-Net of the last step"),
+        ("upscalers[0].unet.out", 4, "6 channels cannot give 4"),
+        ("text.heads.embedding.width", 8, "needs the head embedding=TextEmbedding"),
+        ("dim", 8, "some 16 wide"),
+    ],
+)
+def test_what_cannot_be_in_a_chain(path: str, value: Any, said: str) -> None:
+    with pytest.raises(BestiaryError, match=said):
+        check(WHOLE["karlo"]().at(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [("components", 17, "no 17 principal components"), ("length", 5, "need 6 places"), ("width", 8, "some 8 wide")],
+)
+def test_what_cannot_be_in_a_prior_of_codes(path: str, value: int, said: str) -> None:
+    with pytest.raises(BestiaryError, match=said):
+        check(WHOLE["unclip by codes"]().at(f"prior.{path}", value))
+
+
+@torch.no_grad()
+def test_codes_are_scored_one_behind_another_from_the_text() -> None:
+    """Derived by hand: the stack reads the text's vector, nearness and codes, and sees none that come later."""
+    model: Any = perturbed(build(WHOLE["unclip by codes"](), seed=0)).prior
+    vector, words = torch.randn(1, 16, dtype=torch.float64), torch.randn(1, 7, 24, dtype=torch.float64)
+    near, codes = torch.tensor([3]), torch.tensor([[6, 0, 2, 4]])
+    scores = model(vector, words, near, codes).logits
+    rows = [vector @ model.whole.weight.T + model.whole.bias, model.nearness.weight[3][None]]
+    x = torch.stack([*rows, *(model.codes.weight[code][None] for code in codes[0])], dim=1) + model.position[:6]
+    for layer in model.stack.layers:
+        x = by_hand(layer, x, words)
+    x = torch.nn.functional.layer_norm(x, (16,), model.stack.norm.weight, model.stack.norm.bias)
+    assert torch.allclose(scores, x[:, 1:] @ model.output.weight.T, atol=1e-12)
+    assert torch.allclose(model(vector, words, near, codes[:, :2]).logits, scores[:, :3])
+    assert not torch.allclose(model(vector, 2 * words, near, codes).logits, scores)
+    with pytest.raises(BestiaryError, match="this model tells 5"):
+        model(vector, words, near, torch.zeros(1, 5, dtype=torch.long))
+
+
+def by_hand(layer: Any, x: Tensor, words: Tensor) -> Tensor:
+    """Run one layer with plain sums: two heads of causal attention, two that read words, and an MLP."""
+    functional = torch.nn.functional
+    causal = torch.full((x.shape[1], x.shape[1]), -torch.inf, dtype=x.dtype).triu(1)
+    for name, mask in (("attn", causal), ("cross", torch.zeros(x.shape[1], words.shape[1], dtype=x.dtype))):
+        op, norm = getattr(layer, name), getattr(layer, f"{name}_norm")
+        h = functional.layer_norm(x, (16,), norm.weight, norm.bias)
+        q, (k, v) = op.q(h), (part(h if name == "attn" else words) for part in (op.k, op.v))
+        heads = [
+            torch.softmax(q[..., at] @ k[..., at].mT / 8**0.5 + mask, dim=-1) @ v[..., at]
+            for at in (slice(0, 8), slice(8, 16))
+        ]
+        x = x + op.o(torch.cat(heads, dim=-1))
+    h = functional.layer_norm(x, (16,), layer.mlp_norm.weight, layer.mlp_norm.bias)
+    return x + layer.mlp.down(functional.gelu(layer.mlp.up(h)))
+
+
+def perturbed(model: Any) -> Any:
+    model = model.double()
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return model
+
+
+def test_a_vector_is_cut_along_its_axes_and_told_back() -> None:
+    model: Any = build(WHOLE["unclip by codes"](), seed=0).double().prior
+    torch.manual_seed(0)
+    axes = torch.linalg.qr(torch.randn(16, 16, dtype=torch.float64))[0][:5]
+    model.axes.copy_(axes)
+    model.mean.copy_(torch.randn(16))
+    model.lowest.fill_(-3.5)
+    model.highest.fill_(3.5)
+    along = torch.tensor([[-3.5, -0.6, 0.4, 2.6, 9.0]], dtype=torch.float64)
+    vector = along @ axes + model.mean
+    codes = model.cut(vector)
+    assert codes.tolist() == [[0, 2, 3, 6, 6]]
+    back = (model.vector(codes) - model.mean) @ axes.T
+    assert torch.allclose(back, torch.tensor([[-3.0, -1.0, 0.0, 3.0, 3.0]], dtype=torch.float64))
+    assert torch.equal(model.cut(model.vector(codes)), codes)
