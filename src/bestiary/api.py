@@ -91,7 +91,7 @@ def load(
         model, checkpoint = load_weights(path, task=task, dtype=dtype, device=device)
         model.checkpoint = checkpoint
         model.tokenizer = tokenizer_of(checkpoint)
-        model.processor = processor_of(checkpoint)
+        model.processor = processor_of(checkpoint, model.tokenizer)
     return model
 
 

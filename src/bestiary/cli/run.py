@@ -58,8 +58,8 @@ def verb(
     from bestiary.cli import jobs
 
     model, label = _opened(source, texts, task, seed)
-    asked = [_in_chat(model, text) for text in texts] if chat else list(texts)
-    job = jobs.job_of(model.spec)
+    job = jobs.job_of(model.spec, texts)
+    asked = [_in_chat(model, text) for text in texts] if chat and job not in jobs.OWN_CHAT else list(texts)
     asks = {"seed": seed, "chat": chat, "out": out, "language": language}
     settings = jobs.Settings(twin=model.checkpoint is None, **asks, **_sampling(**options))
     if as_json:

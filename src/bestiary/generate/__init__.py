@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bestiary.generate.generate import generate, stream_text, tokens
+from bestiary.generate.generate import generate, tokens
 from bestiary.generate.letters import spell
 from bestiary.generate.prompts import at_blank, fills_blanks
 from bestiary.generate.read import embed, fill_mask, tell_replaced
 from bestiary.generate.sampling import Sampling
 from bestiary.generate.speech import Segment, transcribe, written
+from bestiary.generate.stream import stream, stream_text
 
 __all__ = [
     "Sampling",
@@ -18,6 +19,7 @@ __all__ = [
     "fills_blanks",
     "generate",
     "spell",
+    "stream",
     "stream_text",
     "tell_replaced",
     "tokens",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 
 from bestiary import spec
-from bestiary.nn.base import Model
+from bestiary.nn.base import Looking, Model
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context
 from bestiary.nn.init import constants, initialize
 from bestiary.nn.model import model
 from bestiary.nn.output import Output
 
-__all__ = ["Cache", "Context", "Model", "Output", "build", "constants", "initialize"]
+__all__ = ["Cache", "Context", "Looking", "Model", "Output", "build", "constants", "initialize"]
 
 
 def build(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,18 @@ from bestiary.nn.context import Context, padding
 from bestiary.nn.heads import HEADS, Prepares
 from bestiary.nn.output import Output
 from bestiary.nn.stack import Stack
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """A model that is shown pictures beside a text."""
+
+    looks_on: bool
+    """Whether each new token looks at them again; else they stand in the prompt."""
+
+    def look(self, pixel_values: Tensor) -> Tensor:
+        """Return what pictures become, once, whatever is then asked of them; ``image_embeds`` of the other calls."""
+        ...
 
 
 class Model(nn.Module):

@@ -23,7 +23,7 @@ class HiddenVectors(Node):
     """What some layers of a reader of images leave, side by side, but for the ``skipped`` first tokens.
 
     Layers are counted as lists are: 0 is what enters the first, -1 what the last leaves, before any norm behind it. The
-    last but one, -2, knows more of places and less of the whole (Liu et al. 2023, section 4.1).
+    last but one, -2, knows more of places and less of the whole (Liu et al. 2023, section 5.2).
     """
 
     layers: tuple[int, ...] = (-2,)
@@ -42,7 +42,7 @@ class LinearConnector(Connector):
 
 @dataclass(frozen=True)
 class MLPConnector(Connector):
-    """Two linear maps and a nonlinearity, as wide between as the words (Liu et al. 2023, LLaVA 1.5, section 3.2)."""
+    """Two linear maps and a nonlinearity, as wide between as the words (Liu et al. 2023, LLaVA 1.5, section 3.3)."""
 
     activation: Activation = "gelu"
     bias: bool = True

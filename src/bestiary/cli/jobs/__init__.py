@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bestiary import spec
@@ -9,18 +10,25 @@ from bestiary.cli.jobs import control, images, multimodal, pictures, proteins, s
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
-__all__ = ["JOBS", "Answers", "Job", "Settings", "job_of"]
+__all__ = ["JOBS", "OWN_CHAT", "Answers", "Job", "Settings", "job_of"]
 
 ROOMS = (text, images, pictures, control, sound, proteins, multimodal)
 JOBS: dict[str, Job] = {name: job for room in ROOMS for name, job in room.JOBS.items()}
 
 
-def job_of(model: Any) -> str:
-    """Return the name of the job that a spec's heads and masks make it fit for; raises ``BestiaryError`` if none."""
+OWN_CHAT = ("answer", "caption")
+"""Jobs that put questions to a chat model themselves, with the pictures that they are about."""
+
+
+def job_of(model: Any, given: Sequence[str] = ()) -> str:
+    """Return the name of the job that a spec's heads and masks make it fit for, and what it is given.
+
+    Raises ``BestiaryError`` if there is none.
+    """
     if isinstance(model, spec.FoldingModel):
         return "fold"
     heads = list(spec.heads_of(model).values())
-    for own in (pictures.job_of(model), sound.job_of(model), control.job_of(model), multimodal.job_of(model)):
+    for own in (pictures.job_of(model), sound.job_of(model), control.job_of(model), multimodal.job_of(model, given)):
         if own is not None:
             return own
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):

@@ -32,12 +32,12 @@ def read_pictures(model: Any, files: list[str], settings: Settings) -> tuple[dic
         noise = torch.Generator().manual_seed(settings.seed)
         shape = (1, embed.channels, embed.image, embed.image)
         return {"pixel_values": torch.rand(shape, generator=noise)}, ["an image of noise"]
-    processor = model.processor or _plain(embed)
+    processor = model.processor or plain(embed)
     given = processor(files)
     return {name: value.to(model.device) for name, value in given.items()}, files
 
 
-def _plain(embed: spec.Patches) -> Any:
+def plain(embed: spec.Patches) -> Any:
     """What a twin reads pictures with, and a checkpoint that came without a file on it: resized, between -1 and 1."""
     from bestiary.data.images import Preprocessor, read_settings
 

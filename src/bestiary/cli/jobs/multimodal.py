@@ -1,26 +1,31 @@
-"""Jobs on pictures and texts together: telling which caption fits a picture."""
+"""Jobs on pictures and texts together: telling which caption fits a picture, writing one, answering questions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bestiary import spec
-from bestiary.cli.jobs.images import read_pictures
+from bestiary import generate, spec
+from bestiary.cli.jobs.images import patches, plain, read_pictures
 from bestiary.cli.jobs.job import Answers, Job, Settings
-from bestiary.cli.output import print_table
+from bestiary.cli.output import print_table, remark
 from bestiary.errors import BestiaryError
 
+NOISE = "an image of noise"
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 EXAMPLE = '"a photo of a cat" "a photo of a dog"'
 
 
-def job_of(model: Any) -> str | None:
+def job_of(model: Any, given: Sequence[str]) -> str | None:
     """Return the name of the job of a spec that reads pictures and texts, or ``None`` for one that does not."""
+    if isinstance(model, spec.VisionLanguage) and model.heads:
+        return "answer" if apart(list(given))[1] else "caption"
     return "rank-captions" if isinstance(model, spec.DualEncoder) and model.heads else None
 
 
@@ -73,4 +78,82 @@ def _show(model: Any, given: list[str], settings: Settings) -> None:
     print_table(("probability", "logit", "text", "image"), rows)
 
 
-JOBS: dict[str, Job] = {"rank-captions": Job(rank, _show)}
+def caption(model: Any, given: list[str], settings: Settings) -> Answers:
+    """Write a caption for each picture; a twin that is given none is shown noise."""
+    return [{"image": name, "text": "".join(pieces)} for name, _, pieces in _written(model, given, settings)]
+
+
+def answer(model: Any, given: list[str], settings: Settings) -> Answers:
+    """Answer each question about each picture."""
+    return [
+        {"image": name, "question": question, "text": "".join(pieces)}
+        for name, question, pieces in _written(model, given, settings)
+    ]
+
+
+def _show_written(model: Any, given: list[str], settings: Settings) -> None:
+    files, texts = apart(given)
+    for name, question, pieces in _written(model, given, settings):
+        if not files:
+            remark(f"shown {name}")
+        elif len(files) > 1 or len(texts) > 1:
+            remark(f"{name}: {question}" if question else name)
+        for piece in pieces:
+            click.echo(piece, nl=False)
+        click.echo()
+
+
+def _written(model: Any, given: list[str], settings: Settings) -> Iterator[tuple[str, str, Iterator[str]]]:
+    """Yield each picture's name, each question about it, none for a caption, and the answer piece by piece."""
+    files, questions = apart(given)
+    if not files and not settings.twin:
+        raise BestiaryError("this model is shown pictures; write the names of image files after its own")
+    reader = _reader(model)
+    for name in files or [NOISE]:
+        pixels = reader.pictures([name])["pixel_values"] if files else _noise(reader, settings)
+        for question in questions or [""]:
+            text, special = _put(model, question, settings)
+            prompt = reader.read([text], 1, add_special_tokens=special)
+            prompt |= {"pixel_values": pixels.to(model.dtype)}
+            pieces = generate.stream(
+                model, prompt, max_new_tokens=settings.max_new_tokens, sampling=settings.sampling, seed=settings.seed,
+                skip_special_tokens=not settings.twin,  # an untrained model may write nothing else
+                decoder_start_token_id=model.tokenizer.pad_token_id if settings.twin else None,
+            )  # fmt: skip
+            yield name, question, pieces
+
+
+def _put(model: Any, question: str, settings: Settings) -> tuple[str, bool]:
+    """Return a question as a chat model was trained to be asked, if it is one, and whether that is still to begin."""
+    tokenizer = model.tokenizer
+    if not settings.chat and tokenizer.chat_template is None:
+        return question, True
+    content = [{"type": "image"}, *([{"type": "text", "text": question}] if question else [])]
+    text = tokenizer.chat([{"role": "user", "content": content}])
+    return text, not (tokenizer.bos_token and text.startswith(tokenizer.bos_token))
+
+
+def _reader(model: Any) -> Any:
+    """Return what reads pictures and texts: a checkpoint's own, or a twin's, with the picture in front of its bytes."""
+    if model.processor is not None:
+        return model.processor
+    if model.checkpoint is not None or model.tokenizer is None:
+        raise BestiaryError("this checkpoint came without what reads its pictures and texts; add processor_config.json")
+    from bestiary.data.images import Showing
+
+    embed = patches(model.spec)
+    assert embed is not None
+    return Showing(plain(embed), model.tokenizer, model.spec.token, spec.shown_vectors(model.spec))
+
+
+def _noise(reader: Any, settings: Settings) -> Tensor:
+    """Return a picture of noise, of the size that a twin reads."""
+    size, noise = reader.pictures.settings.resize, torch.Generator().manual_seed(settings.seed)
+    return torch.rand((1, reader.pictures.channels, size.height, size.width), generator=noise)
+
+
+JOBS: dict[str, Job] = {
+    "rank-captions": Job(rank, _show),
+    "caption": Job(caption, _show_written),
+    "answer": Job(answer, _show_written),
+}

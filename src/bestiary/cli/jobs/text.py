@@ -27,13 +27,11 @@ def _pieces(model: Any, text: str, settings: Settings) -> Iterator[str]:
     prompt: dict[str, Any] = {"input_ids": torch.tensor([tokenizer.encode(text)])}
     if generate.fills_blanks(model.spec):
         prompt = generate.at_blank(prompt["input_ids"], tokenizer.mask_token_id, tokenizer.pad_token_id)
-    decoder = tokenizer.stream(skip_special_tokens=False)  # an untrained model may write nothing else
-    steps = generate.tokens(
-        model, **prompt, max_new_tokens=settings.max_new_tokens, sampling=settings.sampling, seed=settings.seed,
-        eos_token_id=tokenizer.eos_token_id, decoder_start_token_id=tokenizer.pad_token_id,
+    yield from generate.stream(
+        model, prompt, max_new_tokens=settings.max_new_tokens, sampling=settings.sampling, seed=settings.seed,
+        skip_special_tokens=False,  # an untrained model may write nothing else
+        decoder_start_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    yield from (decoder.push(int(step[0])) for step in steps)
-    yield decoder.finish()
 
 
 def _answer_texts(model: Any, texts: list[str], settings: Settings) -> Answers:

@@ -3,5 +3,6 @@
 from bestiary.data.images.files import open_image
 from bestiary.data.images.preprocess import Preprocessor
 from bestiary.data.images.settings import read_settings
+from bestiary.data.images.showing import Marking, Showing
 
-__all__ = ["Preprocessor", "open_image", "read_settings"]
+__all__ = ["Marking", "Preprocessor", "Showing", "open_image", "read_settings"]

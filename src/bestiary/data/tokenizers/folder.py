@@ -84,6 +84,8 @@ def _settings(folder: Path) -> dict[str, Any]:
         settings["added_tokens"] = read_json(folder / "added_tokens.json", limit=8 * MEBIBYTE)
     if (folder / "chat_template.jinja").exists():
         settings["chat_template"] = read_bytes(folder / "chat_template.jinja", MEBIBYTE).decode("utf-8", "replace")
+    elif (folder / "chat_template.json").exists():  # as the first processors of pictures wrote it
+        settings["chat_template"] = read_json(folder / "chat_template.json").get("chat_template")
     if (folder / "config.json").exists():
         settings["model_type"] = read_json(folder / "config.json").get("model_type")
     where = str(folder / "tokenizer_config.json")
