@@ -13,6 +13,7 @@ from bestiary.sizing import Flops, flops
 from bestiary.spec import (
     Autoencoder,
     CrossWidthAttention,
+    DiscreteAutoencoder,
     JoinedAttention,
     LatentDiffusion,
     LinearBetas,
@@ -29,6 +30,8 @@ MAPS: dict[str, Any] = {"widths": (8, 16), "depth": 2, "size": 8, "groups": 4}
 CROSS: Any = make("cross_unet", **MAPS, heads=(2, 4), attends=(1, 2), read=16)
 TEXT = make("clip_text", dim=16, depth=2, heads=4, hidden=24, vocab=50, length=9)
 
+DVAE: dict[str, Any] = {"width": 8, "blocks": 2, "codes": 11, "size": 8, "widths": (1, 2, 4), "first": 6}
+
 BUILT: dict[str, Model] = {
     "cross_unet": CROSS,
     "cross_unet, joined": swap(CROSS, CrossWidthAttention, JoinedAttention(2, width=6, bias="qko")),
@@ -39,6 +42,7 @@ BUILT: dict[str, Model] = {
         "pixel_unet", **MAPS, attends=(1, 1), head_dim=4, time="scale_shift", resample="block"
     ),
     "autoencoder_kl": make("autoencoder_kl", **MAPS, latent=3),
+    "dvae": make("dvae", **DVAE),
     "dit": make("dit", dim=32, depth=2, heads=4, patch=2, size=8, classes=3),
     "pixel diffusion": PixelDiffusion(
         8,
@@ -91,6 +95,9 @@ PARTED: dict[str, Model] = {
     "karlo": make("karlo", **KARLO),
     "glide": make("glide", **glide_weights.SIZES, groups=32),
     "unclip_decoder": make("unclip_decoder", **DECODER),
+    "dall_e": make(
+        "dall_e", dim=16, depth=6, heads=2, image={"architecture": "dvae", **DVAE}, words=9, length=4, kernel=1
+    ),
     "unclip_prior": make("unclip_prior", dim=16, depth=2, heads=2, width=6, length=5),
 }
 """What is told by texts, and made of parts: the tests of cascades and of unCLIP hold what it costs."""
@@ -104,7 +111,7 @@ def folded(parameter: str) -> str:
 
 def given(model: Model) -> tuple[dict[str, Any], Flops]:
     """Return a map, or an image, as a model reads them, and what it costs."""
-    if isinstance(model, Autoencoder):
+    if isinstance(model, Autoencoder | DiscreteAutoencoder):
         return {"pixel_values": torch.zeros(1, 3, 8, 8)}, flops(model)
     if isinstance(model, LatentDiffusion):
         sample = torch.zeros(1, 4, 8, 8)

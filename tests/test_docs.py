@@ -71,4 +71,5 @@ def test_every_node_has_a_row() -> None:
     extended |= {spec.MLP, spec.Normed}
     extended |= {spec.MaskedPatches, spec.PaddedPatches, spec.Tier}
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PictureUpscaler}
+    extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PaddedTokens}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}

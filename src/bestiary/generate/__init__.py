@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bestiary.generate.generate import generate, tokens
+from bestiary.generate.codes import draw_codes, write_codes
+from bestiary.generate.generate import generate, stream_text, tokens
 from bestiary.generate.letters import spell
 from bestiary.generate.prompts import at_blank, fills_blanks
 from bestiary.generate.read import embed, fill_mask, tell_replaced
@@ -14,6 +15,7 @@ __all__ = [
     "Sampling",
     "Segment",
     "at_blank",
+    "draw_codes",
     "embed",
     "fill_mask",
     "fills_blanks",
@@ -24,5 +26,6 @@ __all__ = [
     "tell_replaced",
     "tokens",
     "transcribe",
+    "write_codes",
     "written",
 ]

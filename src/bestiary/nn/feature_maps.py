@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -55,6 +56,17 @@ class PoolDown(nn.Module):
         return F.avg_pool2d(x, 2)
 
 
+class MaxDown(nn.Module):
+    """The greatest of four pixels."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, size: Size = None) -> Tensor:
+        """Map ``[B, dim, H, W]`` to half the height and width."""
+        return F.max_pool2d(x, 2)
+
+
 class NearestUp(nn.Module):
     """Each pixel four times."""
 
@@ -83,6 +95,7 @@ RESAMPLES: dict[type[spec.Resample], Callable[[int], nn.Module]] = {
     spec.ConvDown: ConvDown,
     spec.CornerConvDown: CornerConvDown,
     spec.PoolDown: PoolDown,
+    spec.MaxDown: MaxDown,
     spec.NearestUp: NearestUp,
     spec.ConvUp: ConvUp,
 }
@@ -123,6 +136,33 @@ class ResBlock(nn.Module):
             return self.norm2(h + told)
         scale, shift = told.chunk(2, dim=1)
         return self.norm2(h) * (1 + scale) + shift
+
+
+class GainBlock(nn.Module):
+    """ReLU and convolution, several times, times a constant, beside a shortcut."""
+
+    def __init__(self, node: spec.GainBlock, entering: int, dim: int, time: int) -> None:
+        super().__init__()
+        widths = (entering, *(dim // 4 for _ in node.kernels[1:]), dim)
+        self.gain = node.gain
+        self.convs = nn.ModuleList(
+            nn.Conv2d(*ends, kernel, padding=kernel // 2)
+            for ends, kernel in zip(pairwise(widths), node.kernels, strict=True)
+        )
+        self.shortcut = nn.Conv2d(entering, dim, 1) if entering != dim else None
+
+    def forward(self, x: Tensor, time: Tensor | None, size: Size = None) -> Tensor:
+        """Map ``[B, entering, H, W]`` to ``[B, dim, H, W]``."""
+        h = x
+        for conv in self.convs:
+            h = conv(F.relu(h))
+        return (x if self.shortcut is None else self.shortcut(x)) + self.gain * h
+
+
+BLOCKS: dict[type[Any], Callable[[Any, int, int, int], nn.Module]] = {
+    spec.ResBlock: ResBlock,
+    spec.GainBlock: GainBlock,
+}
 
 
 class PixelStack(nn.Module):
@@ -180,7 +220,7 @@ class Cell(nn.Module):
 
     def __init__(self, node: spec.Cell, entering: int, dim: int, time: int) -> None:
         super().__init__()
-        self.res = ResBlock(node.res, entering, dim, time)
+        self.res = BLOCKS[type(node.res)](node.res, entering, dim, time)
         self.attend = None if node.attend is None else ATTENDS[type(node.attend)](node.attend, dim)
 
     def forward(self, x: Tensor, time: Tensor | None, read: Context) -> Tensor:

@@ -10,7 +10,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bestiary.nn.context import Context
-from bestiary.spec import Causal, HiddenActions, LastHidden, Mask, MemorySpan, Prefix, Window
+from bestiary.spec import (
+    Causal,
+    HiddenActions,
+    LastHidden,
+    Mask,
+    MemorySpan,
+    PictureColumn,
+    PictureRow,
+    PictureWindow,
+    Prefix,
+    Window,
+)
 
 Mask_TK = Tensor
 
@@ -44,6 +55,21 @@ def _hidden_actions(mask: HiddenActions, query: Tensor, key: Tensor, context: Co
     return ~(done[0] & done[1])
 
 
+def _picture_row(mask: PictureRow, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    return (key < mask.start) | ((query - key).abs() <= mask.side)
+
+
+def _picture_column(mask: PictureColumn, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    return (key < mask.start) | ((query - key) % mask.side == 0)
+
+
+def _picture_window(mask: PictureWindow, query: Tensor, key: Tensor, context: Context) -> Mask_TK:
+    half = mask.kernel // 2
+    shifted = (query - key).abs() + half  # rows apart, and columns counted from the left edge of the square
+    beside, apart = shifted % mask.side, shifted // mask.side
+    return (key < mask.start) | ((beside < mask.kernel) & (apart <= half))
+
+
 _ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
     Causal: _causal,
     Window: _window,
@@ -51,6 +77,9 @@ _ALLOWED: dict[type[Mask], Callable[[Any, Tensor, Tensor, Context], Tensor]] = {
     Prefix: _prefix,
     LastHidden: _last_hidden,
     HiddenActions: _hidden_actions,
+    PictureRow: _picture_row,
+    PictureColumn: _picture_column,
+    PictureWindow: _picture_window,
 }
 
 

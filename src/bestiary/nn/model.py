@@ -10,6 +10,7 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.agents import AgentTransformer
 from bestiary.nn.autoencoders import Autoencoder
 from bestiary.nn.base import Model
+from bestiary.nn.codes import CodeWriter, DiscreteAutoencoder
 from bestiary.nn.convolutional import ConvNet
 from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.episodes import StepTransformer, TransitionTransformer
@@ -45,6 +46,7 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.BlankedTokens: TokenTransformer,
     spec.DroppedTokens: TokenTransformer,
     spec.PaddedTokens: TokenTransformer,
+    spec.CaptionTokens: TokenTransformer,
     spec.NarrowTokens: NarrowTransformer,
     spec.Spectrogram: SpectrogramTransformer,
     spec.Waveform: WaveformTransformer,
@@ -101,6 +103,8 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.PriorCascade: lambda node: PriorCascade(node, model),
     spec.UNet: UNet,
     spec.Autoencoder: Autoencoder,
+    spec.DiscreteAutoencoder: DiscreteAutoencoder,
+    spec.CodeWriter: lambda node: CodeWriter(node, model),
     spec.PixelDiffusion: PixelDiffusion,
     spec.LatentDiffusion: lambda node: LatentDiffusion(node, model),
     spec.FoldingModel: FoldingModel,

@@ -75,6 +75,9 @@ class Output:
     latents: Tensor | None = None
     """``[B, dim, H, W]``: the map that an autoencoder makes of an image."""
 
+    codes: Tensor | None = None
+    """``[B, H, W]``: the words that a picture is told in, one for each place of its map."""
+
     reconstruction: Tensor | None = None
     """``[B, channels, H, W]``: an image, told from one whose patches were masked."""
 

@@ -75,6 +75,25 @@ class LearnedBlocks(nn.Module):
         return F.embedding(place, self.place) + F.embedding(block, self.block)
 
 
+class CaptionedGrid(nn.Module):
+    """A learned vector for each place of a text, then one for each row and each column of a grid."""
+
+    def __init__(self, node: spec.CaptionedGrid, width: int) -> None:
+        super().__init__()
+        self.node = node
+        self.text = nn.Parameter(torch.empty(node.text, width))
+        self.rows, self.columns = (nn.Parameter(torch.empty(node.side, width)) for _ in range(2))
+
+    def forward(self, context: Context) -> Tensor:
+        """Return ``[1 or B, T, width]``."""
+        _fits(context.keys, self.node.length)
+        side, place = self.node.side, context.positions - self.node.text
+        row, column = place.clamp(min=0) // side, place.clamp(min=0) % side
+        text = F.embedding(context.positions.clamp(max=self.node.text - 1), self.text)
+        grid = F.embedding(row, self.rows) + F.embedding(column, self.columns)
+        return torch.where((place < 0)[..., None], text, grid)
+
+
 class Sinusoidal(nn.Module):
     """Sines on even coordinates and cosines on odd ones (Vaswani et al. 2017, section 3.5)."""
 
@@ -172,6 +191,7 @@ POSITIONS: dict[type[spec.EmbeddingPosition], Callable[[Any, int], nn.Module]] =
     spec.LearnedAfterPadding: LearnedAfterPadding,
     spec.LearnedBlocks: LearnedBlocks,
     spec.LearnedByMask: LearnedByMask,
+    spec.CaptionedGrid: CaptionedGrid,
     spec.Sinusoidal: Sinusoidal,
     spec.SinusoidalTable: SinusoidalTable,
     spec.SinusoidalRange: SinusoidalRange,

@@ -12,6 +12,7 @@ from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.nn.base import Model, OneTower, advance, tower
 from bestiary.nn.cache import Cache
+from bestiary.nn.captions import CaptionTokens
 from bestiary.nn.context import Context, padding
 from bestiary.nn.embeddings import NarrowTokens, NormedTokens, ScaledTokens, SharedTokens, TaskTokens, Tokens
 from bestiary.nn.output import Output
@@ -204,6 +205,7 @@ TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
     spec.BlankedTokens: BlankedTokens,
     spec.DroppedTokens: DroppedTokens,
     spec.PaddedTokens: PaddedTokens,
+    spec.CaptionTokens: CaptionTokens,
 }
 
 _ALONE: dict[type[spec.Embedding], Callable[[Any, int], Tokens | NarrowTokens]] = {

@@ -13,13 +13,13 @@ from bestiary.spec import Experts, Model, Named, Node, Stack, walk
 EMBEDDING = (
     "embed.tokens", "embed.types", "embed.tasks", "embed.position", "embed.extra", "embed.mask", "embed.project",
     "embed.target", "embed.queries", "embed.tables", "embed.projections", "embed.times",
-    "embed.rows", "embed.columns", "embed.places",
+    "embed.rows", "embed.columns", "embed.places", "embed.starts", "embed.padding",
 )  # fmt: skip
 """What counts as embedding: the tables that are looked up (tokens, segment types, tasks, positions, the steps of
-episodes, the extra tokens of images, the vectors that masks, targets and queries begin with) and the projections of
-narrow tables. The norm of an embedding, the map of patches, which multiplies, and an output matrix that is not tied to
-the token table do not: Kaplan et al. 2020, section 1.3, leave out vocabulary and positions, and narrow tables came
-after."""
+episodes, the extra tokens of images, the vectors of padding and those that masks, targets, queries, texts and pictures
+begin with) and the projections of narrow tables. The norm of an embedding, the map of patches, which multiplies, and
+an output matrix that is not tied to the token table do not: Kaplan et al. 2020, section 1.3, leave out vocabulary and
+positions, and narrow tables came after."""
 
 
 @dataclass(frozen=True)

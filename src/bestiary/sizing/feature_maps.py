@@ -7,6 +7,7 @@ walked once, and its pieces give both counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from bestiary.sizing.cost import Pass, cost
@@ -23,6 +24,7 @@ from bestiary.spec import (
     ConvUp,
     CornerConvDown,
     CrossWidthAttention,
+    GainBlock,
     GroupNorm,
     JoinedAttention,
     LatentDiffusion,
@@ -58,7 +60,7 @@ class _Map(NamedTuple):
     side: int
 
 
-def _conv(inputs: int, outputs: int, kernel: int, side: int, bias: bool = True) -> tuple[int, int]:
+def conv(inputs: int, outputs: int, kernel: int, side: int, bias: bool = True) -> tuple[int, int]:
     """Return the parameters and the operations of a convolution that gives a map with such a side."""
     linear = Linear(inputs * kernel**2, outputs, bias)
     return linear.parameters, 2 * linear.weights * side**2
@@ -79,11 +81,24 @@ def _res(node: ResBlock, entering: int, dim: int, time: int, side: int) -> tuple
     told = 0 if node.time is None else dim * _TOLD[type(node.time).__name__]
     return _both(
         (2 * entering + 2 * dim, 0),
-        _conv(entering, dim, 3, side),
-        _conv(time, told, 1, 1) if told else (0, 0),
-        _conv(dim, dim, 3, side),
-        _conv(entering, dim, 1, side) if entering != dim else (0, 0),
+        conv(entering, dim, 3, side),
+        conv(time, told, 1, 1) if told else (0, 0),
+        conv(dim, dim, 3, side),
+        conv(entering, dim, 1, side) if entering != dim else (0, 0),
     )
+
+
+def _gain(node: GainBlock, entering: int, dim: int, side: int) -> tuple[int, int]:
+    """Size a block of convolutions at a quarter of the width, and the map on its shortcut."""
+    widths = (entering, *(dim // 4 for _ in node.kernels[1:]), dim)
+    convs = [conv(*ends, kernel, side) for ends, kernel in zip(pairwise(widths), node.kernels, strict=True)]
+    return _both(*convs, conv(entering, dim, 1, side) if entering != dim else (0, 0))
+
+
+def _block(node: ResBlock | GainBlock, entering: int, dim: int, time: int, side: int) -> tuple[int, int]:
+    if isinstance(node, GainBlock):
+        return _gain(node, entering, dim, side)
+    return _res(node, entering, dim, time, side)
 
 
 _TOLD = {"Shift": 1, "ScaleShift": 2}
@@ -104,7 +119,7 @@ def _attend(node: PixelStack | PixelTransformer, level: Level, side: int, read: 
 def _cell(
     cell: Cell, entering: int, level: Level, time: int, side: int, read: int
 ) -> Iterator[tuple[str, tuple[int, int]]]:
-    yield "res", _res(cell.res, entering, level.dim, time, side)
+    yield "res", _block(cell.res, entering, level.dim, time, side)
     if isinstance(cell.attend, PixelStack | PixelTransformer):
         yield "attend", _attend(cell.attend, level, side, read)
 
@@ -140,14 +155,14 @@ def _resample(node: Resample | ResBlock, dim: int, time: int, side: int) -> tupl
     """Size what changes the resolution, to a side."""
     if isinstance(node, ResBlock):
         return _res(node, dim, dim, time, side)
-    return _conv(dim, dim, 3, side) if isinstance(node, ConvDown | CornerConvDown | ConvUp) else (0, 0)
+    return conv(dim, dim, 3, side) if isinstance(node, ConvDown | CornerConvDown | ConvUp) else (0, 0)
 
 
 def unet_pieces(node: UNet, read: int = 0) -> Iterator[Piece]:
     """Yield the pieces of a U-Net, whose attention reads so many vectors."""
     time = node.time.hidden
-    yield Piece("enter", *_conv(node.channels, node.dim, 3, node.size))
-    yield Piece("time", *_both(_conv(node.time.width or node.dim, time, 1, 1), _conv(time, time, 1, 1)))
+    yield Piece("enter", *conv(node.channels, node.dim, 3, node.size))
+    yield Piece("time", *_both(conv(node.time.width or node.dim, time, 1, 1), conv(time, time, 1, 1)))
     for index, condition in enumerate(node.conditions):
         yield Piece(f"conditions[{index}]", sum(n for _, n in parts_of(condition, time, node)), 0)
     at, sides = _Map(node.dim, node.size), list[int]()
@@ -162,17 +177,25 @@ def unet_pieces(node: UNet, read: int = 0) -> Iterator[Piece]:
         yield from _level(f"up[{index}]", level, at, time, read, extra, side)
         at = _Map(level.dim, side)
     yield Piece("norm", 2 * at.width, 0)
-    yield Piece("leave", *_conv(at.width, node.out, 3, at.side))
+    yield Piece("leave", *conv(at.width, node.out, 3, at.side))
 
 
 def _tower_pieces(node: ConvTower, side: int) -> Iterator[Piece]:
-    yield Piece("enter", *_conv(node.channels, node.dim, 3, side))
+    yield Piece("enter", *conv(node.channels, node.dim, 3, side))
+    yield from levels_pieces(node.levels, node.dim, side)
     at = _Map(node.dim, side)
-    for index, level in enumerate(node.levels):
-        yield from _level(f"levels[{index}]", level, at)
+    for level in node.levels:
         at = _leaves(level, at)
     yield Piece("norm", 2 * at.width, 0)
-    yield Piece("leave", *_conv(at.width, node.out, 3, at.side))
+    yield Piece("leave", *conv(at.width, node.out, 3, at.side))
+
+
+def levels_pieces(levels: tuple[Level, ...], width: int, side: int) -> Iterator[Piece]:
+    """Yield the pieces of levels one after another, which read a map of a width and a side."""
+    at = _Map(width, side)
+    for index, level in enumerate(levels):
+        yield from _level(f"levels[{index}]", level, at)
+        at = _leaves(level, at)
 
 
 def latent_side(node: Autoencoder) -> int:
@@ -188,8 +211,8 @@ def autoencoder_pieces(node: Autoencoder) -> Iterator[Piece]:
     side = latent_side(node)
     for piece in _tower_pieces(node.encoder, node.size):
         yield piece._replace(path=f"encoder.{piece.path}")
-    yield Piece("enter", *_conv(node.encoder.out, 2 * node.dim, 1, side))
-    yield Piece("leave", *_conv(node.dim, node.decoder.channels, 1, side))
+    yield Piece("enter", *conv(node.encoder.out, 2 * node.dim, 1, side))
+    yield Piece("leave", *conv(node.dim, node.decoder.channels, 1, side))
     for piece in _tower_pieces(node.decoder, side):
         yield piece._replace(path=f"decoder.{piece.path}")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bestiary.sizing import (
+    codes,
     control,
     feature_maps,
     folding,
@@ -41,6 +42,7 @@ from bestiary.spec import (
     BlankedTokens,
     BoundedAttention,
     BucketTable,
+    CaptionTokens,
     Classifier,
     Contacts,
     CosineAttention,
@@ -179,6 +181,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     **vision_language.WHOLE,
     **text_diffusion.WHOLE,
     **vector_diffusion.WHOLE,
+    **codes.WHOLE,
     PatchDenoiser: patch_diffusion.denoiser_pass,
     **feature_maps.WHOLE,
     FoldingModel: folding.flops,
@@ -277,6 +280,7 @@ RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     ScaledTokens: each,
     BlankedTokens: each,
     PaddedTokens: each,
+    CaptionTokens: each,
     DroppedTokens: each,
     SharedTokens: each,
     NormedTokens: each,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bestiary.sizing import (
+    codes,
     control,
     global_context,
     images,
@@ -226,4 +227,5 @@ RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     **patch_diffusion.MAPS,
     **text_diffusion.MAPS,
     **vector_diffusion.MAPS,
+    **codes.MAPS,
 }

@@ -14,6 +14,7 @@ from bestiary.sizing.reach import context_length, reach, source_length
 from bestiary.sizing.table import html, text
 from bestiary.spec import (
     Attention,
+    CodeWriter,
     CrossAttention,
     EmbeddingDenoiser,
     EncoderDecoder,
@@ -143,6 +144,7 @@ def _kept(op: Attention | RelativeAttention, context: int) -> int:
 def _generating(spec: Model) -> Iterable[tuple[Layer, int]]:
     """Return the layers that write token by token, with how often each runs; none of a model that does not."""
     side = None if isinstance(spec, EmbeddingDenoiser) else getattr(spec, "decoder", spec)
+    side = spec.text if isinstance(spec, CodeWriter) else side
     stack = getattr(side, "stack", None)
     return runs(stack).items() if isinstance(stack, Stack) else ()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bestiary.sizing import (
+    codes,
     control,
     feature_maps,
     folding,
@@ -368,4 +369,5 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **patch_diffusion.PARTS,
     **text_diffusion.PARTS,
     **vector_diffusion.PARTS,
+    **codes.PARTS,
 }

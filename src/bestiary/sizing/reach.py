@@ -10,6 +10,7 @@ from bestiary.spec import (
     Attention,
     BlockSparse,
     BucketTable,
+    CaptionedGrid,
     Causal,
     DistanceTable,
     Embedding,
@@ -25,6 +26,9 @@ from bestiary.spec import (
     MemorySpan,
     Model,
     Patches,
+    PictureColumn,
+    PictureRow,
+    PictureWindow,
     Prefix,
     Pyramid,
     Queries,
@@ -56,6 +60,9 @@ _REACH: dict[type[Mask], Callable[[Any], Reach]] = {
     LastHidden: lambda mask: Reach(),  # one key of each period: counted as seen, as kernels compute it
     MemorySpan: lambda mask: Reach(behind=0),  # as many as are remembered: counted as none
     BlockSparse: lambda mask: Reach(),
+    PictureRow: lambda mask: Reach(),  # of a picture alone, whose text all see: counted as seen, as kernels compute
+    PictureColumn: lambda mask: Reach(),
+    PictureWindow: lambda mask: Reach(),
     Prefix: lambda mask: Reach(ahead=0),  # the prefix's length is the input's, not the model's: counted as none
 }
 
@@ -87,7 +94,8 @@ def positions(embed: Embedding) -> int | None:
     if isinstance(embed, Steps):
         return 3 * embed.length  # a return to go, a state and an action each
     position = getattr(embed, "position", None)
-    if isinstance(position, Learned | LearnedAfterPadding | LearnedByMask | SinusoidalTable | SinusoidalHalves):
+    kinds = Learned | LearnedAfterPadding | LearnedByMask | CaptionedGrid | SinusoidalTable | SinusoidalHalves
+    if isinstance(position, kinds):
         return position.length
     return None
 

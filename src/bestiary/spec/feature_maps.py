@@ -57,6 +57,11 @@ class PoolDown(Resample):
 
 
 @dataclass(frozen=True)
+class MaxDown(Resample):
+    """The greatest of four pixels."""
+
+
+@dataclass(frozen=True)
 class NearestUp(Resample):
     """Each pixel four times."""
 
@@ -98,6 +103,18 @@ class ResBlock(Node):
 
 
 @dataclass(frozen=True)
+class GainBlock(Node):
+    """Convolutions at a quarter of the level's width, each behind a ReLU, times ``gain``, beside a shortcut.
+
+    ``kernels`` are their sides; the first reads what enters, the last gives the level's width, and a linear map stands
+    on the shortcut where the two differ (Ramesh et al. 2021, appendix A.1).
+    """
+
+    kernels: tuple[int, ...]
+    gain: float
+
+
+@dataclass(frozen=True)
 class Attend(Node):
     """A stack of transformer layers that reads each pixel of a map as a token."""
 
@@ -121,7 +138,7 @@ class PixelTransformer(Attend):
 class Cell(Node):
     """A residual block, and perhaps attention behind it."""
 
-    res: ResBlock
+    res: ResBlock | GainBlock
     attend: Attend | None = None
 
 

@@ -11,6 +11,7 @@ from bestiary.spec.feature_maps import (
     ConvTower,
     ConvUp,
     CrossWidthAttention,
+    GainBlock,
     GroupNorm,
     JoinedAttention,
     Level,
@@ -48,6 +49,9 @@ def _divides(norm: GroupNorm, widths: list[int]) -> Iterator[str]:
 def _cells(level: Level, entering: int, extra: tuple[int, ...]) -> Iterator[str]:
     widths = [entering, *(level.dim for _ in level.cells)]
     for cell, width, more in zip(level.cells, widths, extra, strict=False):
+        if isinstance(cell.res, GainBlock):
+            yield "a GainBlock, which no norm stands in, is for CodeEncoder and CodeDecoder"
+            return
         yield from _divides(cell.res.norm, [width + more, level.dim])
     if isinstance(level.resample, ResBlock):
         yield from _divides(level.resample.norm, [level.dim])

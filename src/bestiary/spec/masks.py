@@ -35,6 +35,35 @@ class Prefix(Mask):
 
 
 @dataclass(frozen=True)
+class Picture(Mask):
+    """A picture's part of a sequence: from place ``start`` on, ``side`` places a row; what comes before all see.
+
+    How far apart two places of the picture are decides which see each other; ``Causal`` stands beside it (Ramesh et
+    al. 2021, appendix B.1 and figure 11).
+    """
+
+    start: int
+    side: int
+
+
+@dataclass(frozen=True)
+class PictureRow(Picture):
+    """The places back to the one above it: a row's length, across the edge."""
+
+
+@dataclass(frozen=True)
+class PictureColumn(Picture):
+    """The places of its own column."""
+
+
+@dataclass(frozen=True)
+class PictureWindow(Picture):
+    """The places of a square of ``kernel`` around it, across the edges too, as a causal convolution would read."""
+
+    kernel: int
+
+
+@dataclass(frozen=True)
 class BlockSparse(Mask):
     """Blocks of tokens that see the first and the last block, three around their own, and ``random`` others.
 

@@ -59,6 +59,23 @@ class LearnedBlocks(EmbeddingPosition):
 
 
 @dataclass(frozen=True)
+class CaptionedGrid(EmbeddingPosition):
+    """A learned vector for each of ``text`` places, then one for each row and one for each column of a square grid.
+
+    The first place behind the text is the first of the grid, which is ``side`` places high and wide (Ramesh et al.
+    2021, appendix B.1).
+    """
+
+    text: int
+    side: int
+
+    @property
+    def length(self) -> int:
+        """How many places there are."""
+        return self.text + self.side**2
+
+
+@dataclass(frozen=True)
 class Sinusoidal(EmbeddingPosition):
     """Fixed sines and cosines of geometrically spaced wavelengths (Vaswani et al. 2017, section 3.5)."""
 

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard, cast
 
 from bestiary.spec import cascade_rules, map_rules, vector_rules
 from bestiary.spec.agents import RULES as AGENTS
+from bestiary.spec.codes import RULES as CODES
 from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
 from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
@@ -447,6 +448,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **FOLDING,
     **SUMMARIES,
     **AGENTS,
+    **CODES,
     **ROBOTS,
     Contacts: _contacts,
     **MULTIMODAL,

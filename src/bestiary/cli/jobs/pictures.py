@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,24 @@ from torch import Tensor
 from bestiary import diffuse
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
-from bestiary.spec import Cascade, LatentDiffusion, PatchDenoiser, PixelDiffusion
+from bestiary.generate import draw_codes
+from bestiary.spec import Cascade, CodeWriter, LatentDiffusion, PatchDenoiser, PixelDiffusion
 from bestiary.untrusted import quoted
 
 
 def job_of(model: Any) -> str | None:
     """Return the job of a model that makes images, ``None`` of any other."""
-    return "draw" if isinstance(model, Cascade | LatentDiffusion | PatchDenoiser | PixelDiffusion) else None
+    kinds = Cascade | CodeWriter | LatentDiffusion | PatchDenoiser | PixelDiffusion
+    return "draw" if isinstance(model, kinds) else None
 
 
 def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
     if settings.out is None:
         raise BestiaryError("a picture needs a file to go to; add --out picture.png")
-    if isinstance(model.spec, Cascade | LatentDiffusion):
+    if isinstance(model.spec, Cascade | CodeWriter | LatentDiffusion):
         if not texts:
             raise BestiaryError('this model draws what a text says; write one after its name, as in "a red cat"')
-        draws = diffuse.draw_cascade if isinstance(model.spec, Cascade) else diffuse.draw
-        pictures, names = draws(model, texts, seed=settings.seed), texts
+        pictures, names = _OF_TEXTS[type(model.spec)](model, texts, seed=settings.seed), texts
     elif isinstance(model.spec, PatchDenoiser):
         labels = [_label(text) for text in texts or ["0"]]
         pictures = torch.cat([diffuse.draw_class(model, label, seed=settings.seed) for label in labels])
@@ -41,6 +43,13 @@ def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
     for picture, file in zip(pictures, files, strict=True):
         _write(picture, file)
     return [{"input": name, "picture": str(file)} for name, file in zip(names, files, strict=True)]
+
+
+_OF_TEXTS: dict[type[Any], Callable[..., Tensor]] = {
+    Cascade: diffuse.draw_cascade,
+    CodeWriter: draw_codes,
+    LatentDiffusion: diffuse.draw,
+}
 
 
 def _label(text: str) -> int:

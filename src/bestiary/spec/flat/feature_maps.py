@@ -15,8 +15,10 @@ from bestiary.spec.feature_maps import (
     ConvUp,
     CornerConvDown,
     CrossWidthAttention,
+    GainBlock,
     JoinedAttention,
     Level,
+    MaxDown,
     NearestUp,
     PixelStack,
     PixelTransformer,
@@ -50,6 +52,7 @@ _RESAMPLES: dict[type[Resample], tuple[str, str]] = {
     CornerConvDown: ("conv(pad(x, right=1, bottom=1), stride=2)", "half the side"),
     PoolDown: ("mean_of_four({})", "half the side"),
     NearestUp: ("repeat_each_pixel({})", "twice the side"),
+    MaxDown: ("greatest_of_four({})", "half the side"),
     ConvUp: ("conv(repeat_each_pixel(x))", "twice the side"),
 }
 
@@ -70,6 +73,12 @@ def _res(node: ResBlock, entering: str, dim: int) -> Iterator[Line]:
     yield "x = shortcut(x) + conv(h)", "a linear map of each pixel where the width changes, or x itself"
 
 
+def _gain(node: GainBlock, dim: int) -> Iterator[Line]:
+    for index, kernel in enumerate(node.kernels):
+        yield f"h = conv(relu({'h' if index else 'x'}))", f"{kernel} x {kernel}"
+    yield f"x = shortcut(x) + {node.gain:g} * h", f"{dim // 4} channels within"
+
+
 def _attend(node: Attend, dim: int, layers: Layers) -> Iterator[Line]:
     if isinstance(node, PixelStack):
         yield "x = pixels(x)", "row by row: tokens"
@@ -84,12 +93,13 @@ def _attend(node: Attend, dim: int, layers: Layers) -> Iterator[Line]:
 def _cell(cell: Cell, dim: int, entering: str, reads: bool, layers: Layers) -> Iterator[Line]:
     if reads:
         yield "x = concat(x, kept.pop())", "what stands opposite"
-    yield from _res(cell.res, entering, dim)
+    yield from _gain(cell.res, dim) if isinstance(cell.res, GainBlock) else _res(cell.res, entering, dim)
     if cell.attend is not None:
         yield from _attend(cell.attend, dim, layers)
 
 
-def _level(level: Level, name: str, layers: Layers, keeps: bool = False, reads: bool = False) -> Iterator[Line]:
+def level_lines(level: Level, name: str, layers: Layers, keeps: bool = False, reads: bool = False) -> Iterator[Line]:
+    """Yield the lines of a level."""
     yield f"# {name}: {level.dim} channels", ""
     for times, cell in fold(level.cells):
         indent = "    " if times > 1 else ""
@@ -122,17 +132,17 @@ def unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
     yield "x = conv(sample)", f"[B, {node.channels}, {node.size}, {node.size}] -> {node.dim} channels"
     yield "kept = [x]", ""
     for index, level in enumerate(node.down):
-        yield from _level(level, f"down {index}", layers, keeps=True)
-    yield from _level(node.middle, "middle", layers)
+        yield from level_lines(level, f"down {index}", layers, keeps=True)
+    yield from level_lines(node.middle, "middle", layers)
     for index, level in enumerate(node.up):
-        yield from _level(level, f"up {index}", layers, reads=True)
+        yield from level_lines(level, f"up {index}", layers, reads=True)
     yield f"sample = conv({node.activation}(group_norm(x)))", f"{node.out} channels"
 
 
 def _tower_lines(node: ConvTower, name: str, layers: Layers) -> Iterator[Line]:
     yield f"x = conv({name})", f"{node.channels} -> {node.dim} channels"
     for index, level in enumerate(node.levels):
-        yield from _level(level, f"level {index}", layers)
+        yield from level_lines(level, f"level {index}", layers)
     yield f"x = conv({node.activation}(group_norm(x)))", f"{node.out} channels"
 
 

@@ -11,7 +11,17 @@ from bestiary.spec.feature_maps import CrossWidthAttention, GroupNorm, JoinedAtt
 from bestiary.spec.fusion import Fusion
 from bestiary.spec.global_context import GlobalQueryAttention
 from bestiary.spec.images import WindowBias
-from bestiary.spec.masks import BlockSparse, Causal, Mask, MemorySpan, Prefix, Window
+from bestiary.spec.masks import (
+    BlockSparse,
+    Causal,
+    Mask,
+    MemorySpan,
+    PictureColumn,
+    PictureRow,
+    PictureWindow,
+    Prefix,
+    Window,
+)
 from bestiary.spec.norms import (
     HeadNorm,
     JointNorm,
@@ -306,6 +316,9 @@ def _masks(masks: tuple[Mask, ...]) -> str:
         HiddenActions: "never from what is done to what is done",
         LastHidden: "never the last of a period",
         MemorySpan: "as many keys as are remembered",
+        PictureRow: "all of the text, and a row's length of the picture",
+        PictureColumn: "all of the text, and its column of the picture",
+        PictureWindow: "all of the text, and a square of the picture",
     }
     if masks and isinstance(masks[0], BlockSparse):
         return f"blocks of {masks[0].block}: first, last, 3 around, {masks[0].random} random"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+from bestiary.spec.codes import CaptionTokens
 from bestiary.spec.edit import swap
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
@@ -18,7 +19,7 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.flat import control, feature_maps, folding, vector_diffusion
+from bestiary.spec.flat import codes, control, feature_maps, folding, vector_diffusion
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
@@ -111,6 +112,7 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     EncoderDecoder: _two_towers,
     **feature_maps.sheets(_stack_lines, _text_lines),
     **vector_diffusion.sheets(_stack_lines, _text_lines),
+    **codes.sheets(_stack_lines, _one_tower),
     FoldingModel: folding.sheet,
     **MULTIMODAL,
     **VISION_LANGUAGE,
@@ -190,8 +192,9 @@ _OWN: dict[type[Embedding], Callable[[Any, Any, str], Iterator[Line]]] = {
     Queries: query_lines,
     **SOUNDS,
     **control.EMBEDDINGS,
+    CaptionTokens: codes.caption_lines,
 }
-"""Embeddings of what is no text."""
+"""Embeddings of what is no text, or more than one."""
 
 
 def _position(position: EmbeddingPosition) -> str:
