@@ -94,10 +94,10 @@ def positions(embed: Embedding) -> int | None:
     if isinstance(embed, Steps):
         return 3 * embed.length  # a return to go, a state and an action each
     position = getattr(embed, "position", None)
-    kinds = Learned | LearnedAfterPadding | LearnedByMask | CaptionedGrid | SinusoidalTable | SinusoidalHalves
-    if isinstance(position, kinds):
-        return position.length
-    return None
+    return position.length if isinstance(position, _BOUNDED) else None
+
+
+_BOUNDED = (Learned, LearnedAfterPadding, LearnedByMask, CaptionedGrid, SinusoidalTable, SinusoidalHalves)
 
 
 def context_length(spec: Model, context: int | None = None) -> int:

@@ -150,6 +150,13 @@ class Level(Model):
     resample: Resample | ResBlock | None = None
 
 
+def first_block(level: Level) -> ResBlock:
+    """Return the first block of a level whose blocks are of one kind, with norms, as ``check`` holds elsewhere."""
+    block = level.cells[0].res
+    assert isinstance(block, ResBlock)
+    return block
+
+
 @dataclass(frozen=True)
 class ConvTower(Model):
     """Levels one after another between two convolutions: from ``channels`` to ``dim``, and behind a norm to ``out``.

@@ -7,6 +7,7 @@ from typing import Any
 
 from bestiary.errors import BestiaryError
 from bestiary.spec import Autoencoder
+from bestiary.spec.feature_maps import first_block
 from bestiary.weights.config import WAIVE, Arguments, Derive, Number, Pin, Row, Size, shown, sizes
 from bestiary.weights.dialects import maps
 from bestiary.weights.dialects.dialect import DIFFUSERS, Dialect, always
@@ -64,7 +65,7 @@ def _autoencoder_keys(node: Autoencoder) -> str:
 
 
 def _autoencoder_arguments(spec: Autoencoder) -> Arguments:
-    levels, block = spec.encoder.levels[:-1], spec.encoder.levels[0].cells[0].res
+    levels, block = spec.encoder.levels[:-1], first_block(spec.encoder.levels[0])
     return {
         "widths": tuple(level.dim for level in levels),
         "depth": len(levels[0].cells),

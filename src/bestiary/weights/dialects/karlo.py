@@ -7,6 +7,7 @@ from typing import Any
 
 from bestiary.errors import BestiaryError
 from bestiary.spec import JoinedAttention, UNet, VectorTeller, walk_once
+from bestiary.spec.feature_maps import first_block
 from bestiary.weights.config import WAIVE, Arguments, Derive, Number, Pin, Row, Size, Word, shown, sizes
 from bestiary.weights.dialects import maps
 from bestiary.weights.dialects.dialect import DIFFUSERS, Dialect, always
@@ -95,7 +96,7 @@ def _write(arguments: Arguments) -> dict[str, Any]:
 
 def _arguments(spec: UNet) -> Arguments:
     joined = next(part for _, part in walk_once(spec.middle) if isinstance(part, JoinedAttention))
-    block = spec.middle.cells[0].res
+    block = first_block(spec.middle)
     return {
         "widths": tuple(level.dim for level in spec.down),
         "depth": len(spec.down[0].cells),

@@ -19,6 +19,7 @@ from bestiary.spec import (
     own_layers,
     walk_once,
 )
+from bestiary.spec.feature_maps import first_block
 from bestiary.weights.config import WAIVE, Arguments, Derive, Flag, Number, Pin, Row, Size, Word, shown, sizes
 from bestiary.weights.dialects import maps
 from bestiary.weights.dialects.dialect import DIFFUSERS, Dialect, always
@@ -136,7 +137,7 @@ _CROSS_LEVELS = Derive(
 
 
 def _body(spec: UNet) -> Arguments:
-    block = spec.middle.cells[0].res
+    block = first_block(spec.middle)
     return {
         "widths": tuple(level.dim for level in spec.down),
         "depth": len(spec.down[0].cells),
@@ -266,7 +267,7 @@ def _pixel_arguments(spec: UNet) -> Arguments:
     how = next((level.resample for level in spec.down if level.resample is not None), ConvDown())
     classes = next((part.classes for part in spec.conditions if isinstance(part, ClassCondition)), None)
     attends = tuple(int(level.cells[0].attend is not None) for level in spec.down)
-    told = spec.middle.cells[0].res.time
+    told = first_block(spec.middle).time
     return {
         **_body(spec),
         "attends": attends,
