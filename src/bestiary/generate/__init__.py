@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bestiary.generate.codes import draw_codes, write_codes
-from bestiary.generate.generate import generate, stream_text, tokens
+from bestiary.generate.generate import generate, tokens
 from bestiary.generate.letters import spell
 from bestiary.generate.prompts import at_blank, fills_blanks
 from bestiary.generate.read import embed, fill_mask, tell_replaced
