@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bestiary.errors import BestiaryError
 from bestiary.spec.models import Model
 from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm
@@ -151,9 +152,10 @@ class Level(Model):
 
 
 def first_block(level: Level) -> ResBlock:
-    """Return the first block of a level whose blocks are of one kind, with norms, as ``check`` holds elsewhere."""
+    """Return the first block of a level; raises ``BestiaryError`` where no norm stands in it."""
     block = level.cells[0].res
-    assert isinstance(block, ResBlock)
+    if not isinstance(block, ResBlock):
+        raise BestiaryError(f"the blocks are {type(block).__name__}; give ResBlock, in which norms stand")
     return block
 
 
