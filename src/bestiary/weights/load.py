@@ -29,11 +29,10 @@ from bestiary.spec import (
     walk_once,
 )
 from bestiary.untrusted import listed, quoted
-from bestiary.weights.dialects import gguf, whisper
+from bestiary.weights.dialects import DIALECTS
 from bestiary.weights.folder import CheckpointFolder, open_folder
 from bestiary.weights.keys import Transfer, head_patterns, spellings, transfers
 from bestiary.weights.tensorfiles import TensorFiles, value_fault
-from bestiary.weights.torchfile import DIMS
 from bestiary.weights.translate import Meaning, understand
 
 
@@ -136,18 +135,22 @@ def foreign(transfer: Transfer, ours: list[Tensor], spec: Any) -> list[Tensor]:
 def _meaning(folder: CheckpointFolder, task: str | None) -> Meaning:
     if folder.config is not None:
         meaning = understand(folder.config, str(_config_path(folder.path)), task)
-    elif "general.architecture" in folder.tensors.metadata:
-        family = folder.tensors.metadata["general.architecture"]
-        if family != "llama":
-            raise BestiaryError(f"{folder.path}: GGUF files of '{family}' cannot be read; those of 'llama' can")
-        meaning = understand(gguf.config_of(folder.tensors), str(folder.path), task, "gguf")
-        meaning = replace(meaning, carried=gguf.special_ids(folder.tensors))
-    elif DIMS in folder.tensors.metadata:
-        meaning = understand(folder.tensors.metadata[DIMS], str(folder.path), task, whisper.ORIGINAL.name)
-        meaning = replace(meaning, carried=whisper.special_ids(meaning.spec))
     else:
-        raise BestiaryError(f"{folder.path}: config.json is missing beside the weights; download it too")
+        meaning = _implied(folder, task)
     return _without_absent_pooler(folder.tensors, meaning)
+
+
+def _implied(folder: CheckpointFolder, task: str | None) -> Meaning:
+    """Return what tensors without a config mean, to the family whose files they are."""
+    for dialect in DIALECTS.values():
+        try:
+            config = dialect.implied(folder.tensors)
+        except BestiaryError as error:
+            raise BestiaryError(f"{folder.path}: {error}") from None
+        if config is not None:
+            meaning = understand(config, str(folder.path), task, dialect.name)
+            return replace(meaning, carried=dialect.ids(folder.tensors, meaning.spec))
+    raise BestiaryError(f"{folder.path}: config.json is missing beside the weights; download it too")
 
 
 def _config_path(path: Path) -> Path:

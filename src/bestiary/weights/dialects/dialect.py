@@ -10,6 +10,7 @@ from bestiary.architectures import make
 from bestiary.errors import BestiaryError
 from bestiary.weights import config as tables
 from bestiary.weights.config import WAIVE, Arguments, Derive, Part, Pin, Row, shown
+from bestiary.weights.tensorfiles import TensorFiles
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Dialect:
     """Whether a config of its model type is spelled in this way."""
 
     layout: Layout = TRANSFORMERS
+
+    implied: Callable[[TensorFiles], Mapping[str, Any] | None] = field(default=lambda tensors: None)
+    """The config that a file's tensors imply, of a family whose files come without one; ``None`` for others' files."""
+    ids: Callable[[TensorFiles, Any], dict[str, Any]] = field(default=lambda tensors, spec: {})
+    """The special tokens of a file that came without a config, under the names that a config.json gives them."""
 
     labels: int = 2
     """How many labels a classifier has whose config does not say."""

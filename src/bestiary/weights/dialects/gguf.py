@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bestiary.errors import BestiaryError
 from bestiary.weights.config import WAIVE, Arguments, Derive, Flag, Number, Pin, Row, Size, optional_size
 from bestiary.weights.dialects import llama
 from bestiary.weights.dialects.dialect import Dialect, always
@@ -48,9 +49,13 @@ def _write(arguments: Arguments) -> dict[str, Any]:
     return {"attention.head_count_kv": arguments["kv_heads"] or arguments["heads"]}
 
 
-def config_of(tensors: TensorFiles) -> dict[str, Any]:
-    """Return the config that a GGUF file's metadata and tensors imply."""
+def config_of(tensors: TensorFiles) -> dict[str, Any] | None:
+    """Return the config that a GGUF file's metadata and tensors imply, ``None`` for a file of another kind."""
     family = tensors.metadata.get("general.architecture")
+    if family is None:
+        return None
+    if family != "llama":
+        raise BestiaryError(f"GGUF files of '{family}' cannot be read; those of 'llama' can")
     own = {
         key.removeprefix(f"{family}."): value for key, value in tensors.metadata.items() if key.startswith(f"{family}.")
     }
@@ -58,7 +63,7 @@ def config_of(tensors: TensorFiles) -> dict[str, Any]:
     return {"vocab_size": rows, **own, "tied": "output.weight" not in tensors}
 
 
-def special_ids(tensors: TensorFiles) -> dict[str, Any]:
+def special_ids(tensors: TensorFiles, spec: Any) -> dict[str, Any]:
     """Return the ids of special tokens under the names that a config.json gives them."""
     names = {"bos_token_id": "bos_token_id", "eos_token_id": "eos_token_id", "padding_token_id": "pad_token_id"}
     found = {ours: tensors.metadata.get(f"tokenizer.ggml.{theirs}") for theirs, ours in names.items()}
@@ -74,4 +79,6 @@ DIALECT = Dialect(
     tasks={"causal-lm": "causal-lm", "base": "base"},
     derived=(Derive(("attention.head_count_kv", "attention.key_length"), _read, _write),),
     arguments=llama.decoder_arguments,
+    implied=config_of,
+    ids=special_ids,
 )

@@ -10,6 +10,8 @@ from bestiary.errors import BestiaryError
 from bestiary.spec import EncoderDecoder, Model, own_layers, vocab_size
 from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Derive, Number, Pin, Row, Size, Word
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always
+from bestiary.weights.tensorfiles import TensorFiles
+from bestiary.weights.torchfile import DIMS
 
 
 def _side(side: str) -> str:
@@ -198,7 +200,7 @@ def _one_width(config: Mapping[str, Any]) -> Arguments:
     return {"hidden": 4 * config["n_audio_state"]}
 
 
-def special_ids(spec: Model) -> dict[str, Any]:
+def special_ids(tensors: TensorFiles, spec: Model) -> dict[str, Any]:
     """Return the ids of special tokens under the names that a config.json gives them."""
     layout = speech_tokens(vocab_size(spec) or 0)
     if layout is None:
@@ -215,4 +217,6 @@ ORIGINAL = Dialect(
     config=ORIGINAL_CONFIG,
     tasks={"Whisper": "speech-recognition", "base": "base"},
     derived=(Derive(("n_text_state",), _one_width, lambda arguments: {}),),
+    implied=lambda tensors: tensors.metadata.get(DIMS),
+    ids=special_ids,
 )
