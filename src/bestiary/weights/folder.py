@@ -13,6 +13,7 @@ from bestiary.errors import BestiaryError
 from bestiary.jsonfile import MEBIBYTE, read_json
 from bestiary.untrusted import listed, quoted
 from bestiary.weights.gguffile import open_gguf
+from bestiary.weights.npzfile import open_npz
 from bestiary.weights.safetensorsfile import open_safetensors
 from bestiary.weights.tensorfiles import TensorFiles, joined
 from bestiary.weights.torchfile import open_torch
@@ -25,6 +26,7 @@ OPENERS: dict[str, Callable[[Path], TensorFiles]] = {
     ".pt": open_torch,
     ".pth": open_torch,
     ".gguf": open_gguf,
+    ".npz": open_npz,
 }
 
 # What a folder is searched for, the first found wins; then for one GGUF file.
@@ -36,6 +38,7 @@ WANTED = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
     "diffusion_pytorch_model.bin",
+    "params.npz",
 )
 
 

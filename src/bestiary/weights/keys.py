@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
-from bestiary.weights.ops import OPS, Op
+from bestiary.weights.ops import Op, op
 
 _BRACES = re.compile(r"\{([a-z_0-9]+(?:,[a-z_0-9]+)+)\}")
 
@@ -48,7 +48,7 @@ def parse(table: str) -> tuple[Line, ...]:
         if text:
             ours, right = (side.strip() for side in text.split("=", 1))
             theirs, *ops = (part.strip() for part in right.split("|"))
-            lines.append(Line(ours, theirs, tuple(OPS[op] for op in ops)))
+            lines.append(Line(ours, theirs, tuple(op(words) for words in ops)))
     return tuple(lines)
 
 

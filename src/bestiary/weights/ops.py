@@ -167,10 +167,62 @@ def _neighbors(tensor: Tensor, heads: int, node: Any) -> Tensor:
 IMPLIED = Op(lambda tensors, node, parts: tensors, lambda tensors, node, parts: tensors)
 """Changes nothing; marks constants that files leave out where they are those of a fresh model."""
 
+
+def _xyz_last(tensor: Tensor, node: Any) -> Tensor:
+    return tensor.unflatten(0, (3, -1)).transpose(0, 1).flatten(0, 1)
+
+
+def _xyz_first(tensor: Tensor, node: Any) -> Tensor:
+    return tensor.unflatten(0, (-1, 3)).transpose(0, 1).flatten(0, 1)
+
+
+def _in_heads(heads: int) -> Op:
+    return Op(
+        _each(lambda tensor, node: tensor.flatten(1).t()),
+        _each(lambda tensor, node: tensor.t().unflatten(1, (heads, -1))),
+    )
+
+
+def _out_heads(heads: int) -> Op:
+    return Op(
+        _each(lambda tensor, node: tensor.flatten(0, 1).t()),
+        _each(lambda tensor, node: tensor.t().unflatten(0, (heads, -1))),
+    )
+
+
+def _head_rows(heads: int) -> Op:
+    return Op(
+        _each(lambda tensor, node: tensor.flatten(0, 1)), _each(lambda tensor, node: tensor.unflatten(0, (heads, -1)))
+    )
+
+
+def _shares(heads: int, *rows: int) -> Op:
+    def read(tensors: Tensors, node: Any, parts: int) -> Tensors:
+        (fused,) = tensors
+        return [part.flatten(0, 1) for part in fused.unflatten(0, (heads, -1)).split(rows, dim=1)]
+
+    def write(tensors: Tensors, node: Any, parts: int) -> Tensors:
+        return [torch.cat([tensor.unflatten(0, (heads, -1)) for tensor in tensors], dim=1).flatten(0, 1)]
+
+    return Op(read, write)
+
+
+NUMBERED: dict[str, Callable[..., Op]] = {
+    "in_heads": _in_heads,
+    "out_heads": _out_heads,
+    "head_rows": _head_rows,
+    "shares": _shares,
+}
+"""Ops that a table gives numbers: ``in_heads 8`` makes ``[in, heads, head_dim]`` a matrix to heads, ``out_heads 8``
+``[heads, head_dim, out]`` one from them, ``head_rows 8`` their biases one vector; ``shares 12 16 8`` cuts the rows of
+each of 12 heads into 16 and 8."""
+
 OPS: dict[str, Op] = {
     "T": Op(_each(_transpose), _each(_transpose)),
     "split": Op(_split, _join),
     "stack": Op(_stack, _unstack),
+    "layers": Op(_unstack, _stack),
+    "points": Op(_each(_xyz_last), _each(_xyz_first)),
     "split_heads": Op(_split_heads, _join_heads),
     "unwrap": Op(_each(_unwrap), _each(_wrap)),
     "flatten": Op(_each(_flatten), _each(_unflatten)),
@@ -194,9 +246,16 @@ OPS: dict[str, Op] = {
 }
 """``T`` transposes a matrix; ``split`` cuts a tensor into equal parts by rows; ``split_heads`` takes queries, keys
 and values out of rows where each group of heads has its own together; ``stack`` lays a tensor for each ``{e}`` one
-on another; ``in_layers`` takes one of the copies that all layers have; ``unwrap`` drops a leading axis of one;
+on another, ``layers`` takes one for each layer off such; ``points`` lays three coordinates of each point side by side
+that stand apart; ``in_layers`` takes one of the copies that all layers have; ``unwrap`` drops a leading axis of one;
 ``flatten`` makes a convolution over patches a matrix, ``pixel`` one over single pixels; ``row`` takes a table's only
 row, ``table`` makes one of a row, ``rows`` lays several such under one another; ``vector`` is one by itself,
 ``column`` one along the first of three axes; ``heads`` makes one of the two axes of heads and of their widths;
 ``rotary_q`` and ``rotary_k`` turn pairs of neighboring coordinates into pairs of halves, in the part of each head that
 is turned."""
+
+
+def op(words: str) -> Op:
+    """Return the op of a table's words: a name, or a name and its numbers."""
+    name, *numbers = words.split()
+    return NUMBERED[name](*map(int, numbers)) if numbers else OPS[name]

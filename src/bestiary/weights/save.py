@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from bestiary.errors import BestiaryError
@@ -19,6 +21,7 @@ from bestiary.spec import Classifier, MeanClassifier, heads_of
 from bestiary.weights.config import merged
 from bestiary.weights.keys import spellings, transfers
 from bestiary.weights.load import foreign
+from bestiary.weights.npzfile import write_npz
 from bestiary.weights.ops import IMPLIED
 from bestiary.weights.translate import spell
 
@@ -33,8 +36,6 @@ def save_weights(
     and renamed, so that a failure leaves no half-written one. Raises ``BestiaryError`` when no published format can say
     the model's spec.
     """
-    from safetensors.torch import save_file
-
     family, _, config = spell(model.spec, dialect)
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -48,16 +49,22 @@ def save_weights(
     tensors = published(model, dialect)
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"
     with writing(folder):
-        _write_aside(folder / family.layout.weights, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+        _write_aside(folder / family.layout.weights, lambda path: _write(tensors, path, family.layout.weights))
         _write_aside(folder / family.layout.config, lambda path: Path(path).write_text(text))
     return folder
+
+
+def _write(tensors: dict[str, Tensor], path: str, name: str) -> None:
+    """Write tensors in the format that a file's name says."""
+    if name.endswith(".npz"):
+        write_npz(tensors, path)
+    else:
+        save_file(tensors, path, metadata={"format": "pt"})
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Turn what a disk refuses (no room, no right, no such place) into one sentence."""
-    from safetensors import SafetensorError
-
     try:
         yield
     except (OSError, SafetensorError) as error:

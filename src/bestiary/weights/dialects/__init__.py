@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bestiary.weights.dialects import (
     albert,
+    alphafold,
     autoencoders,
     bart,
     barts,
@@ -108,6 +109,7 @@ DIALECTS: dict[str, Dialect] = {
         whisper.CLASSIFIER,
         clip.CLIP_TEXT,
         esm.DIALECT,
+        alphafold.DIALECT,
         *vits.DIALECTS,
         swin.SWIN,
         swin.SWINV2,
