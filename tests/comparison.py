@@ -21,7 +21,7 @@ from bestiary.weights.load import Checkpoint, load_weights
 FIELDS = (
     "last_hidden_state", "logits", "pooler_output", "seq_relationship_logits", "prediction_logits", "sop_logits",
     "start_logits", "end_logits", "encoder_last_hidden_state", "text_embeds", "image_embeds", "logits_per_image",
-    "logits_per_text", "pred_boxes", "state_preds", "action_preds", "return_preds", "reconstruction",
+    "logits_per_text", "pred_boxes", "pred_masks", "state_preds", "action_preds", "return_preds", "reconstruction",
     "projected_states", "projected_quantized_states", "codevector_perplexity",
 )  # fmt: skip
 
@@ -159,8 +159,8 @@ def filled(output: Any) -> list[str]:
 
 
 def apart(theirs: Tensor, ours: Tensor, keep: Tensor | None = None) -> float:
-    """Return the largest difference at kept places."""
-    difference = (theirs - ours).abs()
+    """Return the largest difference at kept places; infinity where ours alone is no number."""
+    difference = (theirs - ours).abs().masked_fill(ours.isnan() & ~theirs.isnan(), torch.inf)
     if keep is not None:  # a step of an episode is several places
         difference = difference[keep.repeat_interleave(difference.shape[1] // keep.shape[1], dim=1)]
     return difference.max().item()

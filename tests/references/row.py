@@ -69,6 +69,10 @@ class Row:
         """Return the reference with fresh weights, its sizes drawn by the seed."""
         return getattr(transformers, self.name)(self.config(Random(f"{self} {seed}")))
 
+    def summed(self, one: str, other: str) -> bool:
+        """Say whether the sum of two tensors is all that is read of them."""
+        return False
+
     @property
     def generates(self) -> bool:
         """Whether the class scores the next token."""

@@ -19,6 +19,7 @@ from bestiary.architectures import (
     ctrl,
     dall_e,
     deberta,
+    detr,
     diffusion,
     dit,
     electra,
@@ -278,6 +279,10 @@ ARCHITECTURES: dict[str, Architecture] = {
     "swinv2": Architecture(swin.swinv2, "image-classification", {"base": swin.mean_alone}),
     "swin_masked": Architecture(swin.swin_masked, "masked-image-modeling", _PYRAMID),
     "swinv2_masked": Architecture(swin.swinv2_masked, "masked-image-modeling", _PYRAMID),
+    "resnet": Architecture(detr.resnet, "base", {}),
+    "detr": Architecture(
+        detr.detr, "object-detection", {"base": heads.no_head, "image-segmentation": detr.cover_objects}
+    ),
     "mae": Architecture(vit.mae, "masked-image-modeling", {"base": heads.no_head}),
 }
 

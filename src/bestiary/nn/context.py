@@ -97,11 +97,21 @@ class Context:
 
     told: Tensor | None = None
     """The vector that modulates layers, ``[B, 1, dim]``."""
+
     asked: Tensor | None = None
     """The queries that a whole map tells for each of its windows, ``[B, T, dim]``."""
 
     grid: tuple[int, int] | None = None
     """How many places high and wide the map is whose places are the tokens."""
+
+    places: Tensor | None = None
+    """What queries and keys are told of where they stand, ``[1 or B, T, dim]``."""
+
+    memory_places: Tensor | None = None
+    """The same of the encoder's tokens, ``[B, S, dim]``."""
+
+    maps: Sequence[Tensor] | None = None
+    """The maps of a network's stages, ``[B, channels, H, W]``, the last of them as wide as the model."""
 
     skips: float = 0.0
     """The probability with which the running layer's branches are skipped by a sample that is trained on."""

@@ -68,9 +68,9 @@ class FrozenBatchNorm(nn.Module):
         return {"weight": ones, "bias": zeros, "running_mean": zeros, "running_var": ones}
 
 
-def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """Build a convolution that keeps the map's size but for its stride, without a bias: a norm follows."""
-    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, bias=False)
 
 
 class PoolStem(nn.Module):
@@ -105,12 +105,14 @@ class DeepStem(nn.Module):
 class Bottleneck(nn.Module):
     """Convolutions of 1, 3 and 1 beside a shortcut."""
 
-    def __init__(self, inputs: int, width: int, halving: spec.Halving | None, norm: spec.MapNorm) -> None:
+    def __init__(
+        self, inputs: int, width: int, halving: spec.Halving | None, norm: spec.MapNorm, dilation: int = 1
+    ) -> None:
         super().__init__()
         outputs, stride = WIDENING * width, 2 if isinstance(halving, spec.Strided) else 1
         self.averages = isinstance(halving, spec.Averaged)
         self.conv1, self.norm1 = convolution(inputs, width, 1), map_norm(norm, width)
-        self.conv2, self.norm2 = convolution(width, width, 3, stride), map_norm(norm, width)
+        self.conv2, self.norm2 = convolution(width, width, 3, stride, dilation), map_norm(norm, width)
         self.conv3, self.norm3 = convolution(width, outputs, 1), map_norm(norm, outputs)
         changes = halving is not None or inputs != outputs
         self.shortcut = convolution(inputs, outputs, 1, stride) if changes else None
@@ -132,9 +134,9 @@ class Stage(nn.Module):
 
     def __init__(self, node: spec.Stage, inputs: int, norm: spec.MapNorm) -> None:
         super().__init__()
-        outputs = WIDENING * node.width
+        outputs, dilation = WIDENING * node.width, 2 if isinstance(node, spec.DilatedStage) else 1
         blocks = [Bottleneck(inputs, node.width, node.halving, norm)]
-        blocks += [Bottleneck(outputs, node.width, None, norm) for _ in range(node.blocks - 1)]
+        blocks += [Bottleneck(outputs, node.width, None, norm, dilation) for _ in range(node.blocks - 1)]
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,10 +170,15 @@ class ConvNet(Model):
                 f"pixel_values has shape {list(pixel_values.shape)}; this model reads"
                 f" [batch, {', '.join(map(str, wanted))}]: resize the image first"
             )
-        x = self.stem(pixel_values)
+        return self.maps(pixel_values)[-1]
+
+    def maps(self, pixel_values: Tensor) -> list[Tensor]:
+        """Return the map of each stage, ``[B, channels, H, W]``."""
+        x, maps = self.stem(pixel_values), list[Tensor]()
         for stage in self.stages:
             x = stage(x)
-        return x
+            maps.append(x)
+        return maps
 
 
 def map_norm(node: spec.MapNorm, channels: int) -> nn.Module:

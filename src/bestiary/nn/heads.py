@@ -17,6 +17,7 @@ from bestiary.nn.context import Context
 from bestiary.nn.foretold import FORETOLD
 from bestiary.nn.image_heads import HEADS as IMAGE_HEADS
 from bestiary.nn.norms import norm
+from bestiary.nn.object_heads import HEADS as OBJECT_HEADS
 from bestiary.nn.output import Output
 from bestiary.nn.proteins import Contacts
 from bestiary.nn.sound_heads import HEADS as SOUND_HEADS
@@ -276,6 +277,7 @@ SOURCES: dict[str, Callable[[Tensor, Context], Tensor]] = {
 HEADS: dict[type[spec.Head], Callable[[Any, Any], nn.Module]] = {
     **IMAGE_HEADS,
     **SOUND_HEADS,
+    **OBJECT_HEADS,
     spec.Pooler: Pooler,
     spec.FirstGlobal: FirstGlobal,
     spec.QuestionGlobal: QuestionGlobal,

@@ -12,6 +12,7 @@ from bestiary.nn.autoencoders import Autoencoder
 from bestiary.nn.base import Model
 from bestiary.nn.codes import CodeWriter, DiscreteAutoencoder
 from bestiary.nn.convolutional import ConvNet
+from bestiary.nn.detection import Detector
 from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.episodes import StepTransformer, TransitionTransformer
 from bestiary.nn.folding import FoldingModel
@@ -85,6 +86,7 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.Transformer: _one_tower,
     spec.EncoderDecoder: _two_towers,
     spec.ConvNet: ConvNet,
+    spec.Detector: Detector,
     spec.Pyramid: Pyramid,
     spec.DualEncoder: lambda node: DualEncoder(node, model),
     spec.VisionLanguage: _shown,

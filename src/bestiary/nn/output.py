@@ -18,7 +18,7 @@ class Output:
     """``[B, T, dim]``."""
     logits: Tensor | None = None
     """``[B, T, vocab]`` of a language model, ``[B, labels]`` or ``[B, T, labels]`` of a classifier, ``[B, T]`` of what
-    tells replaced tokens."""
+    tells replaced tokens, ``[B, queries, labels + 1]`` of a detector."""
     pooler_output: Tensor | None = None
     """``[B, dim]``."""
     seq_relationship_logits: Tensor | None = None
@@ -47,6 +47,10 @@ class Output:
     vision_model_output: Output | None = None
     image_hidden_states: Tensor | None = None
     """``[M * vectors, dim]``: what images became among the vectors of words."""
+    pred_boxes: Tensor | None = None
+    """``[B, queries, 4]``: the middle, width and height of the box of each object, as shares of the image."""
+    pred_masks: Tensor | None = None
+    """``[B, queries, H, W]``: for each object, scores of the places that it covers."""
     state_preds: Tensor | None = None
     """``[B, T, state]``: the next state, of each step of an episode."""
     action_preds: Tensor | None = None

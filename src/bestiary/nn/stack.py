@@ -21,6 +21,7 @@ from bestiary.nn.fusion import Fusion
 from bestiary.nn.global_context import GlobalQueryAttention
 from bestiary.nn.mlp import GLU, MLP, OneMap
 from bestiary.nn.norms import norm
+from bestiary.nn.placed import PlacedAttention, PlacedCrossAttention
 from bestiary.nn.qk_norm import QKNormAttention
 from bestiary.nn.recurrence import QueryBiases, RelativeAttention, TiedRelativeAttention, TwoStreamAttention, recall
 from bestiary.nn.rotary import held
@@ -82,6 +83,8 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.QKNormAttention: QKNormAttention,
     spec.BoundedAttention: BoundedAttention,
     spec.CrossAttention: CrossAttention,
+    spec.PlacedAttention: PlacedAttention,
+    spec.PlacedCrossAttention: PlacedCrossAttention,
     spec.CrossWidthAttention: CrossWidthAttention,
     spec.JoinedAttention: JoinedAttention,
     spec.RelativeAttention: RelativeAttention,

@@ -63,12 +63,18 @@ def conv_net(node: ConvNet, width: int, model: Model) -> Parts:
 
 def places(node: ConvNet, image: int) -> int:
     """Return how many places the last map of an image has."""
-    return (image // node.shrinks) ** 2
+    return map_places(node.shrinks, (image, image))
 
 
-def conv_costs(node: ConvNet, image: int) -> Iterator[tuple[str, int]]:
-    """Yield what the stem and each stage cost for one image."""
+def map_places(shrinks: int, image: tuple[int, int]) -> int:
+    """Return how many places a map has that is so many times less high and wide than an image."""
+    height, width = (-(-side // shrinks) for side in image)
+    return height * width
+
+
+def conv_costs(node: ConvNet, image: tuple[int, int]) -> Iterator[tuple[str, int]]:
+    """Yield what the stem and each stage cost for one image, of this height and width."""
     sums: Counter[str] = Counter()
     for one in convolutions(node):
-        sums[one.part] += 2 * one.weights * (image // one.shrinks) ** 2
+        sums[one.part] += 2 * one.weights * map_places(one.shrinks, image)
     yield from sums.items()

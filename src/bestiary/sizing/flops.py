@@ -16,6 +16,7 @@ from typing import Any
 from bestiary.sizing import (
     codes,
     control,
+    detection,
     feature_maps,
     folding,
     global_context,
@@ -186,6 +187,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
     **feature_maps.WHOLE,
     FoldingModel: folding.flops,
     **pyramids.WHOLE,
+    **detection.WHOLE,
 }
 """For each kind of whole model: how many tokens a pass reads, and what its modules cost."""
 
@@ -270,6 +272,7 @@ def _classifier(node: Classifier, run: Pass) -> int:
 
 RULES: dict[type[Node], Callable[[Any, Pass], int]] = {
     **control.FLOPS,
+    **detection.FLOPS,
     **speech.FLOPS,
     **images.FLOPS,
     **pyramids.FLOPS,

@@ -8,6 +8,7 @@ from typing import Any
 from bestiary.sizing import (
     codes,
     control,
+    detection,
     global_context,
     images,
     map_attention,
@@ -175,6 +176,7 @@ def _spans_after_question(node: SpansAfterQuestion, model: Model) -> Maps:
 
 RULES: dict[type[Node], Callable[[Any, Model], Maps]] = {
     **control.MAPS,
+    **detection.MAPS,
     **speech.MAPS,
     **images.MAPS,
     **pyramids.MAPS,

@@ -140,7 +140,7 @@ def _whole_conv_net(spec: ConvNet, context: int | None, source: int | None) -> C
     tokens = places(spec, spec.image)
     run = Pass(spec, tokens)
     costs = [(f"heads.{name}", cost(head, run)) for name, head in spec.heads.items()]
-    return tokens, [*conv_costs(spec, spec.image), *costs]
+    return tokens, [*conv_costs(spec, (spec.image, spec.image)), *costs]
 
 
 def _whole_dual_encoder(spec: DualEncoder, context: int | None, source: int | None) -> Costs:

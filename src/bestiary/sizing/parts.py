@@ -9,6 +9,7 @@ from typing import Any
 from bestiary.sizing import (
     codes,
     control,
+    detection,
     feature_maps,
     folding,
     global_context,
@@ -291,6 +292,7 @@ def _encoder_decoder(node: EncoderDecoder, width: int, model: Model) -> Parts:
 
 RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **control.PARTS,
+    **detection.PARTS,
     **speech.PARTS,
     **images.PARTS,
     **pyramids.PARTS,

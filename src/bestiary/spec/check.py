@@ -47,7 +47,7 @@ def _stacks(spec: Any) -> Iterator[Any]:
     """Yield the stacks of a model and of what stands in it, but for those inside of stacks."""
     for field in dataclasses.fields(spec):
         part = getattr(spec, field.name)
-        if field.name == "stack":
+        if field.name == "stack" or isinstance(part, Stack):
             yield part
         elif isinstance(part, tuple):
             models = [each for each in cast("tuple[Any, ...]", part) if isinstance(each, Model)]

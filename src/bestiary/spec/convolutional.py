@@ -75,6 +75,14 @@ class Stage(Node):
 
 
 @dataclass(frozen=True)
+class DilatedStage(Stage):
+    """The last stage, not halved: but for its first block's, convolutions of 3 x 3 reach twice as far instead.
+
+    (Yu and Koltun 2015; Carion et al. 2020, section 4, as DC5.)
+    """
+
+
+@dataclass(frozen=True)
 class ConvNet(Model):
     """A residual network over an image; its heads read the last map's places as tokens of width ``dim``.
 
@@ -114,6 +122,13 @@ def _conv_net(node: ConvNet, spec: Model) -> Iterator[str]:
         yield f"dim is {node.dim}, but the last stage gives {WIDENING * last} channels"
     if node.image is not None and node.image % node.shrinks:
         yield f"an image of {node.image} pixels does not halve to places of {node.shrinks}"
+    if any(isinstance(stage, DilatedStage) for stage in node.stages[:-1]):
+        yield "only the last stage can be dilated"
+
+
+def _dilated(node: DilatedStage, spec: Model) -> Iterator[str]:
+    if node.halving is not None:
+        yield "a dilated stage is not halved; leave 'halving' out"
 
 
 def _attention_summary(node: AttentionSummary, spec: Any) -> Iterator[str]:
@@ -123,5 +138,6 @@ def _attention_summary(node: AttentionSummary, spec: Any) -> Iterator[str]:
 
 RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     ConvNet: _conv_net,
+    DilatedStage: _dilated,
     AttentionSummary: _attention_summary,
 }

@@ -10,6 +10,7 @@ from bestiary.spec import cascade_rules, map_rules, vector_rules
 from bestiary.spec.agents import RULES as AGENTS
 from bestiary.spec.codes import RULES as CODES
 from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
+from bestiary.spec.detection import RULES as DETECTION
 from bestiary.spec.edit import walk_once
 from bestiary.spec.embeddings import (
     AdaptiveTokens,
@@ -454,6 +455,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **MULTIMODAL,
     **VISION_LANGUAGE,
     **CONVOLUTIONAL,
+    **DETECTION,
     **map_rules.RULES,
     **cascade_rules.RULES,
     **vector_rules.RULES,

@@ -8,7 +8,7 @@ from typing import Any
 
 from bestiary.architectures import make, with_task
 from bestiary.errors import BestiaryError, nearest
-from bestiary.spec import Classifier, MeanClassifier, Model, check, heads_of, with_heads_of
+from bestiary.spec import Classifier, MeanClassifier, Model, ObjectClasses, check, heads_of, with_heads_of
 from bestiary.untrusted import quoted
 from bestiary.weights import config as tables
 from bestiary.weights.dialects import DIALECTS, Dialect
@@ -170,7 +170,7 @@ def _names(spec: Model, path: str) -> bool:
 
 def _class_name(dialect: Dialect, architecture: str, made: Model, spec: Any) -> str | None:
     heads = heads_of(spec)
-    labels = next((head.labels for head in heads.values() if isinstance(head, Classifier | MeanClassifier)), 2)
+    labels = next((head.labels for head in heads.values() if isinstance(head, Classifier | MeanClassifier | ObjectClasses)), 2)
     for class_name, task in dialect.tasks.items():
         try:
             tasked = with_task(made, architecture, task, labels)

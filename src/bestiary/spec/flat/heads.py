@@ -9,6 +9,7 @@ from bestiary.spec.embeddings import Tokens
 from bestiary.spec.flat.control import HEADS as CONTROL_HEADS
 from bestiary.spec.flat.images import HEADS as IMAGE_HEADS
 from bestiary.spec.flat.multimodal import HEADS as MULTIMODAL_HEADS
+from bestiary.spec.flat.object_heads import HEADS as OBJECT_HEADS
 from bestiary.spec.flat.ops import Line, norm_word
 from bestiary.spec.flat.speech import HEADS as SPEECH
 from bestiary.spec.fusion import side_width
@@ -120,6 +121,7 @@ _HEADS: dict[type[Head], Callable[[str, Any, Any], Iterator[Line]]] = {
     **IMAGE_HEADS,
     **MULTIMODAL_HEADS,
     **CONTROL_HEADS,
+    **OBJECT_HEADS,
     Contacts: _contacts,
     Pooler: _pooler,
     AdaptiveLMHead: _adaptive,

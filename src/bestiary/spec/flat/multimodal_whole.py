@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bestiary.spec.convolutional import WIDENING, Averaged, ConvNet, DeepStem, FrozenBatchNorm
+from bestiary.spec.convolutional import WIDENING, Averaged, ConvNet, DeepStem, DilatedStage, FrozenBatchNorm
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.ops import Line
 from bestiary.spec.models import Model
@@ -35,6 +35,8 @@ def _conv_net(spec: ConvNet) -> Sheet:
         lines.append(
             ("    x = relu(shortcut(x) + conv1x1(conv3x3(conv1x1(x))))", f"{stage.width} inside, {outputs} out")
         )
+        if isinstance(stage, DilatedStage):
+            lines.append(("    # but the first: conv3x3 over every second place", ""))
         if stage.halving is not None:
             lines.append((f"    # the first: {how}", ""))
     lines.append(("x = places(x)", f"[B, {(side // spec.shrinks) ** 2 if side else 'T'}, {spec.dim}]"))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from bestiary.spec.control import LastHidden
+from bestiary.spec.detection import PlacedAttention, PlacedCrossAttention
 from bestiary.spec.experts import Experts, Top1, Top2
 from bestiary.spec.feature_maps import CrossWidthAttention, GroupNorm, JoinedAttention
 from bestiary.spec.fusion import Fusion
@@ -186,7 +187,10 @@ def _attention(op: Attention | CrossAttention, x: str, dim: int) -> Work:
     source = "memory" if isinstance(op, CrossAttention) else x
     bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
     shape = f"{op.heads} heads of {head_dim}" + (f", {kv_heads} for keys and values" if kv_heads != op.heads else "")
-    yield f"q, k, v = {x} @ Wq{bias['q']}, {source} @ Wk{bias['k']}, {source} @ Wv{bias['v']}", shape
+    asks, asked = x, source
+    if isinstance(op, PlacedAttention | PlacedCrossAttention):
+        asks, asked = f"({x} + places)", f"({source} + {'memory_' * (source == 'memory')}places)"
+    yield f"q, k, v = {asks} @ Wq{bias['q']}, {asked} @ Wk{bias['k']}, {source} @ Wv{bias['v']}", shape
     if isinstance(op, QKNormAttention):
         norm = norm_word(op.qk_norm.norm)
         yield f"q, k = {norm}(q), {norm}(k)", _SPANS[type(op.qk_norm)]
@@ -286,6 +290,8 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     QKNormAttention: _attention,
     BoundedAttention: _attention,
     CosineAttention: _attention,
+    PlacedAttention: _attention,
+    PlacedCrossAttention: _attention,
     Windows: _in_windows,
     GlobalQueryAttention: _global_query,
     CrossAttention: _attention,

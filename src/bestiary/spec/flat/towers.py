@@ -20,6 +20,7 @@ from bestiary.spec.embeddings import (
     Tokens,
 )
 from bestiary.spec.flat import codes, control, feature_maps, folding, vector_diffusion
+from bestiary.spec.flat.detection import WHOLE as DETECTION
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
@@ -117,6 +118,7 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     **MULTIMODAL,
     **VISION_LANGUAGE,
     **PYRAMIDS,
+    **DETECTION,
 }
 
 
