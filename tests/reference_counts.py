@@ -151,7 +151,18 @@ def without_units(node: Any, prefer: str | None = None) -> Reference:
     )
 
 
+def with_frozen(node: Any, prefer: str | None = None) -> Reference:
+    """Count DETR with the first layers of its network, which the library freezes."""
+    _, class_name, config = spell(node, prefer)
+    sizes = transformers.AutoConfig.for_model(config.pop("model_type"), **config)
+    sizes.num_labels = node.heads["classes"].labels
+    with torch.device("meta"):
+        model = getattr(transformers, class_name)(sizes)
+    return Reference(sum(parameter.numel() for parameter in model.parameters()), class_name, "what is frozen included")
+
+
 ADJUSTED: dict[str, Callable[[Any, str | None], Reference]] = {
+    "detr": with_frozen,
     "dit": with_copies,
     "gpt-3": dense,
     "hubert": without_units,

@@ -244,9 +244,11 @@ def test_every_swap_of_two_tensors_is_noticed(case: Case, tmp_path: Path) -> Non
             survivors.append((one, other))
     # The softmax ignores what a key's bias adds to all keys alike, unless a rotation comes between.
     endings = case.row.unseen
-    unseen = [] if case.row.keys_turn else [
-        pair for pair in pairs if all(name.endswith(endings) for name in pair) or case.row.summed(*pair)
-    ]
+    unseen = (
+        []
+        if case.row.keys_turn
+        else [pair for pair in pairs if all(name.endswith(endings) for name in pair) or case.row.summed(*pair)]
+    )
     if case.row.keys_turn is None:
         survivors = unseen if set(survivors) <= set(unseen) else survivors
     assert survivors == unseen

@@ -158,6 +158,7 @@ _WAVEFORM: dict[str, Task] = {
     "speech-recognition": wav2vec2.write_letters,
     "audio-classification": wav2vec2.classify_sound,
 }
+_DETR: dict[str, Task] = {"base": heads.no_head}
 _PYRAMID: dict[str, Task] = {"base": swin.mean_alone, "image-classification": swin.classify_mean}
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -280,9 +281,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "swin_masked": Architecture(swin.swin_masked, "masked-image-modeling", _PYRAMID),
     "swinv2_masked": Architecture(swin.swinv2_masked, "masked-image-modeling", _PYRAMID),
     "resnet": Architecture(detr.resnet, "base", {}),
-    "detr": Architecture(
-        detr.detr, "object-detection", {"base": heads.no_head, "image-segmentation": detr.cover_objects}
-    ),
+    "detr": Architecture(detr.detr, "object-detection", _DETR | {"image-segmentation": detr.cover_objects}),
+    "detr_masks": Architecture(detr.detr_masks, "image-segmentation", _DETR | {"object-detection": detr.find_objects}),
     "mae": Architecture(vit.mae, "masked-image-modeling", {"base": heads.no_head}),
 }
 

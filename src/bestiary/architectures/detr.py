@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bestiary.architectures.heads import Heads
+from bestiary.architectures.vary import varies
 from bestiary.errors import BestiaryError
 from bestiary.spec import (
     MLP,
@@ -41,7 +42,10 @@ def resnet(
     """
     if len(blocks) != len(widths):
         raise BestiaryError(f"there are blocks for {len(blocks)} stages, but widths for {len(widths)}")
-    stages = [Stage(width, count, Strided() if i else None) for i, (width, count) in enumerate(zip(widths, blocks, strict=True))]
+    stages = [
+        Stage(width, count, Strided() if i else None)
+        for i, (width, count) in enumerate(zip(widths, blocks, strict=True))
+    ]
     if dilated:
         stages[-1] = DilatedStage(widths[-1], blocks[-1])
     return ConvNet(4 * widths[-1], PoolStem(stem), tuple(stages), FrozenBatchNorm(), channels=channels)
@@ -83,6 +87,13 @@ def detr(
     decoder = Stack((asked,) * (decoder_depth or depth), norm)
     model = Detector(dim, net, encoder, decoder, queries, image=image)
     return model.with_heads(find_objects(model, labels))
+
+
+@varies(detr)
+def detr_masks(model: Detector) -> Detector:
+    """DETR that tells which places each object covers, too (Carion et al. 2020, section 4.4)."""
+    classes: Any = model.heads["classes"]
+    return model.with_heads(cover_objects(model, classes.labels))
 
 
 def find_objects(spec: Detector, labels: int) -> Heads:

@@ -22,7 +22,7 @@ class MapSines(nn.Module):
 
     def __init__(self, node: spec.MapSines, dim: int) -> None:
         super().__init__()
-        self.base, self.half = node.base, dim // 2
+        self.base, self.width = node.base, dim // 2
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return ``[B, H * W, dim]`` in float64 for places of which ``seen`` ``[B, H, W]`` are no padding."""
@@ -33,7 +33,7 @@ class MapSines(nn.Module):
         """Return the waves of places counted along an axis, ``[B, H, W, dim / 2]``."""
         last = counted.narrow(axis, counted.shape[axis] - 1, 1)
         turns = counted / (last + 1e-6) * 2 * math.pi  # so that a line of padding alone is not divided by zero
-        exponents = torch.arange(0, self.half, 2, dtype=torch.float64, device=counted.device) / self.half
+        exponents = torch.arange(0, self.width, 2, dtype=torch.float64, device=counted.device) / self.width
         angles = turns[..., None] / self.base**exponents
         return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
 
@@ -73,6 +73,19 @@ class Detector(Model):
         context.places, context.memory_places, context.maps = asked, places, [*maps, projected]
         answers = self.decoder(torch.zeros_like(asked.expand(len(x), -1, -1)), context)
         return self.answer(answers, context, encoder_last_hidden_state=memory)
+
+    def spread(self, drawn: float) -> None:
+        """Scale what was drawn at this deviation to what the norms of a network, which are frozen, do not make up for.
+
+        Kernels keep the spread of what they read (He et al. 2015), matrices that of both sides (Carion et al. 2020,
+        appendix A.4); vectors of queries are as wide as those of places.
+        """
+        for parameter in self.parameters():
+            if parameter.dim() == 4:
+                parameter.mul_((2 / parameter[0].numel()) ** 0.5 / drawn)
+            elif parameter.dim() == 2:
+                parameter.mul_((2 / sum(parameter.shape)) ** 0.5 / drawn)
+        self.queries.mul_((sum(self.queries.shape) / 2) ** 0.5)
 
 
 def places_seen(pixel_mask: Tensor | None, pixel_values: Tensor, grid: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bestiary.nn.attention import Projections
+from bestiary.nn.detection import Detector
 from bestiary.nn.stack import Layer, Modulated, Stack
 from bestiary.nn.windows import ScaledCosineProjection
 
@@ -30,7 +31,7 @@ def initialize(model: nn.Module, seed: int | None = None) -> None:
     """
     generator = None if seed is None else torch.Generator(next(model.parameters()).device).manual_seed(seed)
     for name, parameter in model.named_parameters():
-        is_norm = "norm" in name.split(".")[-2]
+        is_norm = "norm" in name.split(".")[-2:][0]
         if name.endswith("weight") and is_norm:
             parameter.fill_(1.0)
         elif parameter.dim() > 1 and not name.endswith("bias"):
@@ -47,6 +48,8 @@ def _adapt(model: nn.Module) -> None:
             module.fill_scales()
         if isinstance(module, Projections) and module.scale is not None:
             module.q.weight.mul_(module.head_dim**-0.5 / module.scale)
+        if isinstance(module, Detector):
+            module.spread(STD)
         if isinstance(module, Modulated):
             module.fill_zeros()
         if isinstance(module, Stack):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,12 +33,25 @@ class ObjectBoxes(nn.Module):
 
     def __init__(self, node: spec.ObjectBoxes, model: spec.Model) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(model.dim, width) for width in (model.dim, model.dim, 4))
+        self.maps = nn.ModuleList(nn.Linear(model.dim, width) for width in (model.dim, model.dim, 4))
 
     def forward(self, x: Tensor, context: Context, output: Output) -> None:
         """Fill ``pred_boxes``, ``[B, queries, 4]``."""
-        first, second, last = self.layers
+        first, second, last = self.maps
         output.pred_boxes = last(F.relu(second(F.relu(first(x))))).sigmoid()
+
+
+class Refinement(nn.Module):
+    """A convolution over 3 x 3, a norm of groups, a nonlinearity."""
+
+    def __init__(self, inputs: int, outputs: int, activation: spec.Activation) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm, self.activation = nn.GroupNorm(group_count(outputs), outputs), ACTIVATIONS[activation]
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Map ``[B, inputs, H, W]`` to ``[B, outputs, H, W]``."""
+        return self.activation(self.norm(self.conv(grid)))
 
 
 class ObjectMasks(nn.Module):
@@ -44,12 +59,10 @@ class ObjectMasks(nn.Module):
 
     def __init__(self, node: spec.ObjectMasks, model: spec.Detector) -> None:
         super().__init__()
-        self.heads, self.activation = node.heads, ACTIVATIONS[node.activation]
+        self.heads = node.heads
         self.q, self.k = nn.Linear(model.dim, model.dim), nn.Linear(model.dim, model.dim)
         widths = mask_widths(model.dim, node.heads)
-        pairs = list(zip(widths, widths[1:], strict=False))
-        self.convs = nn.ModuleList(nn.Conv2d(inputs, outputs, 3, padding=1) for inputs, outputs in pairs)
-        self.norms = nn.ModuleList(nn.GroupNorm(group_count(width), width) for width in widths[1:])
+        self.steps = nn.ModuleList(Refinement(*pair, node.activation) for pair in pairwise(widths))
         finer = [WIDENING * stage.width for stage in model.net.stages[-2::-1]]
         self.adapt = nn.ModuleList(
             nn.Conv2d(channels, width, 1) for channels, width in zip(finer, widths[2:], strict=False)
@@ -63,10 +76,10 @@ class ObjectMasks(nn.Module):
         queries = x.shape[1]
         attended = self.attended(x, context).unflatten(-1, last.shape[2:])
         h = torch.cat((self.repeated(last, queries), attended.flatten(0, 1)), dim=1)
-        h = self.refined(1, self.refined(0, h))
+        h = self.steps[1](self.steps[0](h))
         for index, grid in enumerate(reversed(finer)):
             seen = self.repeated(self.adapt[index](grid), queries)
-            h = self.refined(2 + index, seen + F.interpolate(h, size=seen.shape[2:], mode="nearest"))
+            h = self.steps[2 + index](seen + F.interpolate(h, size=seen.shape[2:], mode="nearest"))
         output.pred_masks = self.output(h).view(len(x), queries, *h.shape[2:])
 
     def attended(self, x: Tensor, context: Context) -> Tensor:
@@ -81,10 +94,6 @@ class ObjectMasks(nn.Module):
             scores = scores.masked_fill(~context.memory_keep[:, None, None, :], torch.finfo(scores.dtype).min)
         # One softmax over the places of all heads, as published.
         return scores.transpose(1, 2).flatten(2).softmax(-1).unflatten(-1, (self.heads, -1))
-
-    def refined(self, index: int, x: Tensor) -> Tensor:
-        """Run one convolution, its norm and the nonlinearity."""
-        return self.activation(self.norms[index](self.convs[index](x)))
 
     def repeated(self, grid: Tensor, times: int) -> Tensor:
         """Return ``[B * times, C, H, W]`` of ``[B, C, H, W]``: every query reads the same map."""

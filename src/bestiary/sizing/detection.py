@@ -42,8 +42,7 @@ def _masks(node: ObjectMasks, width: int, model: Model) -> Parts:
     yield from each_map(node, width, model)
     adapted, convolved = _adapted(model), list(pairwise(mask_widths(width, node.heads)))
     yield "adapt", sum(Linear(inputs, outputs).parameters for _, inputs, outputs in adapted)
-    yield "convs", sum(KERNEL * inputs * outputs + outputs for inputs, outputs in convolved)
-    yield "norms", sum(2 * outputs for _, outputs in convolved)
+    yield "steps", sum(KERNEL * inputs * outputs + 3 * outputs for inputs, outputs in convolved)
     yield "output", KERNEL * convolved[-1][1] + 1
 
 
@@ -75,7 +74,7 @@ def _attention_maps(node: PlacedAttention | PlacedCrossAttention, model: Model) 
 
 
 def _box_maps(node: ObjectBoxes, model: Model) -> Maps:
-    return {f"layers.{i}": Linear(model.dim, width) for i, width in enumerate((model.dim, model.dim, 4))}
+    return {f"maps.{i}": Linear(model.dim, width) for i, width in enumerate((model.dim, model.dim, 4))}
 
 
 MAPS: dict[type[Node], Callable[[Any, Model], Maps]] = {

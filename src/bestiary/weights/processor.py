@@ -61,7 +61,8 @@ IN_FRONT = ("Blip2Processor",)
 
 def _channels(node: spec.Model) -> int | None:
     """Return how many channels of an image a model reads, or ``None`` when it reads none."""
-    return next((part.channels for _, part in spec.walk_once(node) if isinstance(part, spec.Patches)), None)
+    readers = spec.Patches | spec.ConvNet
+    return next((part.channels for _, part in spec.walk_once(node) if isinstance(part, readers)), None)
 
 
 def _heard(node: spec.Model) -> spec.Embedding | None:

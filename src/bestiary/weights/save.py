@@ -17,13 +17,12 @@ from torch import Tensor
 
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants
-from bestiary.spec import Classifier, MeanClassifier, ObjectClasses, heads_of
 from bestiary.weights.config import merged
 from bestiary.weights.keys import spellings, transfers
 from bestiary.weights.load import foreign
 from bestiary.weights.npzfile import write_npz
 from bestiary.weights.ops import IMPLIED
-from bestiary.weights.translate import spell
+from bestiary.weights.translate import label_total, spell
 
 
 def save_weights(
@@ -94,8 +93,7 @@ def _is_fresh(model: Model, name: str) -> bool:
 
 def _label_names(model: Model, carried: Mapping[str, Any]) -> dict[str, Any]:
     """Name a classifier's labels where nobody did: their number is read off these names."""
-    heads = heads_of(model.spec)
-    count = next((head.labels for head in heads.values() if isinstance(head, Classifier | MeanClassifier | ObjectClasses)), None)
+    count = label_total(model.spec)
     if count is None or len(carried.get("id2label") or {}) == count:
         return {}
     names = {str(index): f"LABEL_{index}" for index in range(count)}

@@ -168,9 +168,17 @@ def _names(spec: Model, path: str) -> bool:
     return True
 
 
+def label_total(spec: Model) -> int | None:
+    """Return how many labels a model's classifier has, ``None`` where it has none."""
+    for head in heads_of(spec).values():
+        if isinstance(head, Classifier | MeanClassifier | ObjectClasses):
+            return head.labels
+    return None
+
+
 def _class_name(dialect: Dialect, architecture: str, made: Model, spec: Any) -> str | None:
     heads = heads_of(spec)
-    labels = next((head.labels for head in heads.values() if isinstance(head, Classifier | MeanClassifier | ObjectClasses)), 2)
+    labels = label_total(spec) or 2
     for class_name, task in dialect.tasks.items():
         try:
             tasked = with_task(made, architecture, task, labels)

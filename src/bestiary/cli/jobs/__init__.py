@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import control, images, multimodal, pictures, proteins, sound, text
+from bestiary.cli.jobs import control, detection, images, multimodal, pictures, proteins, sound, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "OWN_CHAT", "Answers", "Job", "Settings", "job_of"]
 
-ROOMS = (text, images, pictures, control, sound, proteins, multimodal)
+ROOMS = (text, images, detection, pictures, control, sound, proteins, multimodal)
 JOBS: dict[str, Job] = {name: job for room in ROOMS for name, job in room.JOBS.items()}
 
 
@@ -28,9 +28,10 @@ def job_of(model: Any, given: Sequence[str] = ()) -> str:
     if isinstance(model, spec.FoldingModel):
         return "fold"
     heads = list(spec.heads_of(model).values())
-    for own in (pictures.job_of(model), sound.job_of(model), control.job_of(model), multimodal.job_of(model, given)):
-        if own is not None:
-            return own
+    own = [room.job_of(model) for room in (pictures, sound, control, detection)]
+    for job in (*own, multimodal.job_of(model, given)):
+        if job is not None:
+            return job
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
     if images.patches(model) is not None:

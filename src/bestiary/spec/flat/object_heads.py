@@ -21,7 +21,10 @@ def _boxes(name: str, head: ObjectBoxes, spec: Any) -> Iterator[Line]:
 def _masks(name: str, head: ObjectMasks, spec: Any) -> Iterator[Line]:
     widths = mask_widths(spec.dim, head.heads)
     yield "a = softmax((x @ Wq + bq) @ (memory @ Wk + bk).T)", f"head {name}: one softmax over {head.heads} heads"
-    yield "m = conv3x3(conv3x3(concat(map, a)))", f"{widths[0]} -> {widths[2]}; behind each a group_norm and {head.activation}"
+    yield (
+        "m = conv3x3(conv3x3(concat(map, a)))",
+        f"{widths[0]} -> {widths[2]}; behind each a group_norm and {head.activation}",
+    )
     yield "for finer in maps[3, 2, 1]: m = conv3x3(enlarged(m) + finer @ W + b)", " -> ".join(map(str, widths[2:]))
     yield "pred_masks = conv3x3(m)", f"[B, {spec.queries}, H / 4, W / 4]"
 

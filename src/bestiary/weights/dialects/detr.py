@@ -54,12 +54,12 @@ decoder.layers.{i}.cross_norm.{weight,bias}      = MODELdecoder.layers.{i}.encod
 )
 _HEADS = """
 heads.classes.output.{weight,bias}               = HEADclass_labels_classifier.{weight,bias}
-heads.boxes.layers.{i}.{weight,bias}             = HEADbbox_predictor.layers.{i}.{weight,bias}
+heads.boxes.maps.{i}.{weight,bias}               = HEADbbox_predictor.layers.{i}.{weight,bias}
 heads.masks.{q,k}.{weight,bias}                  = bbox_attention.{q,k}_linear.{weight,bias}
 heads.masks.output.{weight,bias}                 = mask_head.out_lay.{weight,bias}
 """ + "".join(
-    f"heads.masks.{ours}.{index}.{{weight,bias}} = mask_head.{theirs}{index + 1}.{{weight,bias}}\n"
-    for ours, theirs, count in (("convs", "lay", 5), ("norms", "gn", 5), ("adapt", "adapter", 3))
+    f"heads.masks.{ours.format(index)}.{{weight,bias}} = mask_head.{theirs}{index + 1}.{{weight,bias}}\n"
+    for ours, theirs, count in (("steps.{}.conv", "lay", 5), ("steps.{}.norm", "gn", 5), ("adapt.{}", "adapter", 3))
     for index in range(count)
 )
 
@@ -280,7 +280,7 @@ OWN_NETWORK = Dialect(
         "backbone": Pin((None,), "this network has a config of its own"),
         "use_timm_backbone": Pin((False,), "this network is no one of timm's"),
         "backbone_kwargs": Pin((None, {}), "a network changed by arguments is not known here"),
-        "dilation": Pin((False,), "networks of this spelling are not dilated"),
+        "dilation": Pin((False, None), "networks of this spelling are not dilated"),
     },
     tasks=_TASKS,
     derived=(LABELS, Derive(("backbone_config",), _of_resnet, _as_resnet)),
