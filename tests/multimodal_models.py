@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import detection_models
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from bestiary.spec import (
     ConvNet,
     CrossAttention,
     CrossWidthAttention,
+    Detector,
     DualEncoder,
     FrozenBatchNorm,
     LastSummary,
@@ -52,6 +54,7 @@ ASKING = Transformer(
 )
 
 BUILT: dict[str, Model] = {
+    **detection_models.BUILT,
     "clip_text": make("clip_text", **TEXT, end=8),
     "clip_text, ended by the highest": make("clip_text", **TEXT, end=None),
     "clip": make("clip", dim=5, text=TOWERS["clip_text"], image=TOWERS["clip_vision"]),
@@ -87,6 +90,8 @@ def given(model: Any) -> dict[str, Tensor]:
         ids = torch.arange(32)[None] % 7 + 4
         ids[:, 1 : 1 + shown_vectors(model)] = model.token
         return {"input_ids": ids, "pixel_values": torch.zeros(1, 3, 32, 32)}
+    if isinstance(model, Detector):
+        return detection_models.given(model)
     texts = {"input_ids": torch.arange(9)[None] % 7 + 2}
     if isinstance(model, DualEncoder):
         return texts | {"pixel_values": torch.zeros(1, 3, *[model.at("image").at(_side(model.at("image")))] * 2)}

@@ -11,7 +11,6 @@ from time import process_time
 from typing import Any
 
 import control_models
-import detection_models
 import feature_map_models
 import folding_models
 import gguf
@@ -266,7 +265,6 @@ BUILT: dict[str, Model] = {
     **feature_map_models.BUILT,
     **feature_map_models.PARTED,
     **multimodal_models.BUILT,
-    **detection_models.BUILT,
     **OTHERS,
     **VARIANTS,
     **control_models.BUILT,
@@ -441,8 +439,6 @@ def test_operations_are_those_that_run(name: str) -> None:
         inputs, expected = {"input_ids": ids, "decoder_input_ids": ids[:, :tokens]}, flops(model, tokens, 9)
     elif name in feature_map_models.BUILT:
         inputs, expected = feature_map_models.given(model)
-    elif name in detection_models.BUILT:
-        inputs, expected = detection_models.given(model), flops(model)
     elif name in multimodal_models.BUILT:
         inputs, expected = multimodal_models.given(model), flops(model)
     elif isinstance(embed := model.at("embed"), spec.Patches):
