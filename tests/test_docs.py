@@ -72,4 +72,5 @@ def test_every_node_has_a_row() -> None:
     extended |= {spec.MaskedPatches, spec.PaddedPatches, spec.Tier}
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PictureUpscaler}
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PaddedTokens}
+    extended |= {spec.Stage}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}
