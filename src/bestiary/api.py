@@ -100,11 +100,10 @@ def save(model: Model, folder: str | Path) -> Path:
 
     Raises ``BestiaryError`` when no published format can say the model's spec.
     """
-    from bestiary.spec import LatentDiffusion, PixelDiffusion
-    from bestiary.weights.pipelines import save_pipeline
+    from bestiary.weights.pipelines import is_pipeline_kind, save_pipeline
     from bestiary.weights.save import save_weights, writing
 
-    if isinstance(model.spec, LatentDiffusion | PixelDiffusion):
+    if is_pipeline_kind(model.spec):
         return save_pipeline(model, folder)
     known = model.checkpoint.meaning if model.checkpoint else None
     path = save_weights(model, folder, *((known.carried, known.dialect.name) if known else ()))

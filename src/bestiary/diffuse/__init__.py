@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from bestiary.diffuse.cascades import draw_cascade, draw_class
+from bestiary.diffuse.ancestral import Ancestral, ancestral, ancestral_step
+from bestiary.diffuse.by_vector import Pace, draw_by_vector
+from bestiary.diffuse.cascades import draw_cascade
+from bestiary.diffuse.classes import draw_class
 from bestiary.diffuse.draw import draw, draw_any
 from bestiary.diffuse.guidance import guided
 from bestiary.diffuse.sampler import Sampler, ddim, ddim_step, sampler_of
 from bestiary.diffuse.schedule import noised, signal
 
 __all__ = [
+    "Ancestral",
+    "Pace",
     "Sampler",
+    "ancestral",
+    "ancestral_step",
     "ddim",
     "ddim_step",
     "draw",
     "draw_any",
+    "draw_by_vector",
     "draw_cascade",
     "draw_class",
     "guided",

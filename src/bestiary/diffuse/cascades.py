@@ -1,4 +1,4 @@
-"""Pictures of texts by models that draw small ones and enlarge them, and of classes by transformers of patches."""
+"""Pictures of texts by models that draw small ones and enlarge them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from bestiary.errors import BestiaryError
 
 STEPS, ENLARGING, GUIDANCE = 50, 27, 3.0
 """GLIDE's guidance, and its steps of the model that enlarges (its published code, notebooks/text2im.ipynb)."""
-
-USUAL = spec.Schedule(spec.LinearBetas(0.0001, 0.02))
-"""The noise that transformers of patches were trained on (DiT's published code, diffusion/__init__.py)."""
 
 
 @torch.inference_mode()
@@ -62,25 +59,3 @@ def _read(part: Any, model: Any, texts: list[str]) -> Tensor:
     ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows], device=model.device)
     keep = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=model.device)
     return part.read(ids, keep)
-
-
-@torch.inference_mode()
-def draw_class(model: Any, label: int, *, steps: int = STEPS, seed: int = 0) -> Tensor:
-    """Return the first three channels, from 0 to 1, of the latent map of a class that a transformer of patches draws.
-
-    An autoencoder, which is a model of its own, makes the image of it.
-    """
-    node = model.spec
-    classes = next(each.classes - 1 for each in node.conditions if isinstance(each, spec.ClassCondition))
-    if not 0 <= label < classes:
-        raise BestiaryError(f"class {label} is asked for; this model draws classes 0 to {classes - 1}")
-    embed = node.embed
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn((1, embed.channels, embed.image, embed.image), generator=generator)
-    labels = torch.tensor([label], device=model.device)
-
-    def predict(sample: Tensor, time: int) -> Tensor:
-        return model(sample, time, labels).sample[:, : embed.channels]
-
-    *_, latents = ddim(Sampler(USUAL), predict, noise.to(model.device, model.dtype), steps)
-    return shown(latents[:, :3])

@@ -77,11 +77,25 @@ def shown(images: Tensor) -> Tensor:
 
 def padded(model: Any, texts: list[str]) -> Tensor:
     """Return the tokens of texts, cut and filled up to the length that the text tower was trained on."""
-    if model.tokenizer is None:
-        raise BestiaryError("a text has to become tokens, but the files hold no tokenizer; add its folder")
     length = model.spec.text.embed.position.length
-    rows = [model.tokenizer.encode(text) for text in texts]
+    rows = _cut(model, texts, length)
     end, pad = model.tokenizer.eos_token_id, model.tokenizer.pad_token_id
     pad = end if pad is None else pad
-    cut = [row if len(row) <= length else [*row[: length - 1], row[-1] if end is None else end] for row in rows]
-    return torch.tensor([[*row, *[pad] * (length - len(row))] for row in cut], device=model.device)
+    return torch.tensor([[*row, *[pad] * (length - len(row))] for row in rows], device=model.device)
+
+
+def padded_words(model: Any, texts: list[str], length: int) -> tuple[Tensor, Tensor]:
+    """Return the tokens of texts, cut and filled up to a length, and ones for those that are words."""
+    rows = _cut(model, texts, length)
+    filled = [[*row, *[0] * (length - len(row))] for row in rows]
+    keep = [[1] * len(row) + [0] * (length - len(row)) for row in rows]
+    return torch.tensor(filled, device=model.device), torch.tensor(keep, device=model.device)
+
+
+def _cut(model: Any, texts: list[str], length: int) -> list[list[int]]:
+    """Return the tokens of texts, so many at most, the last of which ends a text as it does uncut."""
+    if model.tokenizer is None:
+        raise BestiaryError("a text has to become tokens, but the files hold no tokenizer; add its folder")
+    end = model.tokenizer.eos_token_id
+    rows = [model.tokenizer.encode(text) for text in texts]
+    return [row if len(row) <= length else [*row[: length - 1], row[-1] if end is None else end] for row in rows]

@@ -49,6 +49,7 @@ class Sampler:
 _USUAL: dict[type[spec.Model], dict[str, Any]] = {
     spec.PixelDiffusion: {"clip": 1.0},
     spec.LatentDiffusion: {"offset": 1, "clean_end": False},
+    spec.PatchDiffusion: {},
 }
 """Images are held within their range, as published code of Ho et al. 2020 does; latent maps have none."""
 

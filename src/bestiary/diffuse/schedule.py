@@ -34,12 +34,17 @@ BETAS: dict[type[spec.Betas], Callable[[Any, int], Tensor]] = {
 }
 
 
+def betas(schedule: spec.Schedule) -> Tensor:
+    """Return how much noise each step adds, ``[steps]``."""
+    return BETAS[type(schedule.betas)](schedule.betas, schedule.steps)
+
+
 def signal(schedule: spec.Schedule) -> Tensor:
     """Return the share of the image in the variance at each step, ``[steps]``: the products of what is kept.
 
     In float32 whatever the model's dtype, as published code has it.
     """
-    return torch.cumprod(1.0 - BETAS[type(schedule.betas)](schedule.betas, schedule.steps), dim=0)
+    return torch.cumprod(1.0 - betas(schedule), dim=0)
 
 
 def noised(schedule: spec.Schedule, image: Tensor, noise: Tensor, times: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.episodes import StepTransformer, TransitionTransformer
 from bestiary.nn.folding import FoldingModel
 from bestiary.nn.multimodal import DualEncoder
-from bestiary.nn.patch_diffusion import PatchDenoiser
+from bestiary.nn.patch_diffusion import PatchDenoiser, PatchDiffusion
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.pipelines import LatentDiffusion, PixelDiffusion
 from bestiary.nn.pyramids import Pyramid
@@ -91,6 +91,7 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.DualEncoder: lambda node: DualEncoder(node, model),
     spec.VisionLanguage: _shown,
     spec.PatchDenoiser: PatchDenoiser,
+    spec.PatchDiffusion: PatchDiffusion,
     spec.TextDiffusion: lambda node: TextDiffusion(node, model),
     spec.TextUpscaler: lambda node: TextUpscaler(node, model),
     spec.ImageTextDiffusion: lambda node: ImageTextDiffusion(node, model),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bestiary import spec
+from bestiary.nn.autoencoders import Autoencoder
 from bestiary.nn.base import Model
 from bestiary.nn.context import Context
 from bestiary.nn.norms import norm
@@ -56,3 +57,20 @@ class PatchDenoiser(Model):
         context.told = told = F.silu(told)[:, None]
         x = self.norm(self.stack(x, context)) * (1 + self.scale(told)) + self.shift(told)
         return Output(x, sample=uncut(self.leave(x), self.spec.embed.patch, self.spec.out))
+
+
+class PatchDiffusion(Model):
+    """A stack on patches of latent maps, and the autoencoder of these."""
+
+    def __init__(self, node: spec.PatchDiffusion) -> None:
+        super().__init__(node)
+        self.denoiser = PatchDenoiser(node.denoiser)
+        self.autoencoder = Autoencoder(node.autoencoder)
+
+    def forward(self, sample: Tensor, timestep: Tensor | int, class_labels: Tensor | None = None) -> Output:
+        """Run one step: predict what noisy latent maps, ``[B, channels, H, W]``, hold at ``timestep``."""
+        return self.denoiser(sample, timestep, class_labels)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the images of scaled latent maps, from -1 to 1."""
+        return self.autoencoder.decode(latents / self.spec.autoencoder.code.scale)

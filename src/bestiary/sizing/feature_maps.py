@@ -272,14 +272,20 @@ def _pixel_pass(node: PixelDiffusion, context: int | None, source: int | None) -
     return 1, [(f"unet.{path}", number) for path, number in part_costs(node.unet, None)[1]]
 
 
+def decoding(node: Autoencoder) -> Iterator[tuple[str, int]]:
+    """Yield what it costs to make an image of a latent map."""
+    for piece in autoencoder_pieces(node):
+        if piece.path.startswith(("decoder.", "leave")):
+            yield piece.path, piece.operations
+
+
 def _latent_pass(node: LatentDiffusion, context: int | None, source: int | None) -> tuple[int, Costs]:
     """Reading the text, one step of the U-Net, and decoding; each further step is one more of the U-Net."""
     tokens, text = part_costs(node.text, None)
-    back = [piece for piece in autoencoder_pieces(node.autoencoder) if piece.path.startswith(("decoder.", "leave"))]
     parts = {
         "text": text,
         "unet": unet_pass(node.unet, None, tokens)[1],
-        "autoencoder": [(piece.path, piece.operations) for piece in back],
+        "autoencoder": decoding(node.autoencoder),
     }
     return 1, [(f"{name}.{path}", number) for name, costs in parts.items() for path, number in costs]
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bestiary.sizing.cost import Pass, branch_costs, cost, once
-from bestiary.sizing.inside import Parts, Rule, each_map, inside, nothing
+from bestiary.sizing.feature_maps import decoding
+from bestiary.sizing.inside import Parts, Rule, each_map, inside, model_inside, nothing
 from bestiary.sizing.linear import Linear, Maps, maps
-from bestiary.spec import Model, Modulated, Node, PatchDenoiser, PlainNorm, TimeVector, places
+from bestiary.spec import Model, Modulated, Node, PatchDenoiser, PatchDiffusion, PlainNorm, TimeVector, places
 
 
 def _modulated(node: Modulated, width: int, model: Model) -> Parts:
@@ -57,7 +58,19 @@ def denoiser_pass(node: PatchDenoiser, context: int | None, source: int | None) 
     return 1, iter(parts.items())
 
 
+def _whole(node: PatchDiffusion, width: int, model: Model) -> Parts:
+    yield from model_inside("denoiser", node.denoiser)
+    yield from model_inside("autoencoder", node.autoencoder)
+
+
+def diffusion_pass(node: PatchDiffusion, context: int | None, source: int | None) -> tuple[int, Costs]:
+    """Return what one step costs, and decoding."""
+    step = [(f"denoiser.{path}", number) for path, number in denoiser_pass(node.denoiser, None, None)[1]]
+    return 1, iter([*step, *((f"autoencoder.{path}", number) for path, number in decoding(node.autoencoder))])
+
+
 PARTS: dict[type[Node], Rule] = {
+    PatchDiffusion: _whole,
     Modulated: _modulated,
     PatchDenoiser: _denoiser,
     TimeVector: each_map,

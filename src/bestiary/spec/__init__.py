@@ -227,7 +227,7 @@ from bestiary.spec.ops import (
     QKNormAttention,
     WindowedAttention,
 )
-from bestiary.spec.patch_diffusion import Modulated, PatchDenoiser, TimeVector
+from bestiary.spec.patch_diffusion import Modulated, PatchDenoiser, PatchDiffusion, TimeVector
 from bestiary.spec.positions import (
     Alibi,
     BucketTable,
@@ -535,6 +535,7 @@ __all__ = [
     "PatchClassifier",
     "PatchDecoder",
     "PatchDenoiser",
+    "PatchDiffusion",
     "PatchMean",
     "PatchMerging",
     "PatchPixels",

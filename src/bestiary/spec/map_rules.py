@@ -23,6 +23,7 @@ from bestiary.spec.feature_maps import (
 )
 from bestiary.spec.models import Model
 from bestiary.spec.node import Node
+from bestiary.spec.patch_diffusion import PatchDiffusion
 
 
 def kept_widths(node: UNet) -> list[int]:
@@ -132,6 +133,17 @@ def _pixel_diffusion(node: PixelDiffusion, spec: Model) -> Iterator[str]:
         yield f"of {node.unet.channels} channels {node.unet.out} are predicted; give as many, or twice as many"
 
 
+def _patch_diffusion(node: PatchDiffusion, spec: Model) -> Iterator[str]:
+    channels = node.denoiser.embed.channels
+    if node.dim != node.denoiser.dim:
+        yield f"dim is {node.dim}, but that of what takes noise out is {node.denoiser.dim}"
+    if channels != node.autoencoder.dim or node.denoiser.out not in (channels, 2 * channels):
+        yield (
+            f"{channels} channels are read and {node.denoiser.out} answered, but latent maps have"
+            f" {node.autoencoder.dim}"
+        )
+
+
 RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     Level: _level,
     PixelStack: _attend,
@@ -140,4 +152,5 @@ RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     ConvTower: _conv_tower,
     PixelDiffusion: _pixel_diffusion,
     LatentDiffusion: _latent_diffusion,
+    PatchDiffusion: _patch_diffusion,
 }

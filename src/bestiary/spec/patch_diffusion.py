@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bestiary.spec.diffusion import Condition, TimeCosines, TimeRange, TimeSines
+from bestiary.spec.diffusion import Autoencoder, Condition, Schedule, TimeCosines, TimeRange, TimeSines
 from bestiary.spec.embeddings import Patches
 from bestiary.spec.models import Model
 from bestiary.spec.node import Node
@@ -41,3 +41,12 @@ class PatchDenoiser(Model):
     out: int
     eps: float = 1e-6
     conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class PatchDiffusion(Model):
+    """A stack on patches of latent maps, and the autoencoder that makes images of these (Peebles and Xie 2022, 3.1)."""
+
+    denoiser: PatchDenoiser
+    autoencoder: Autoencoder
+    schedule: Schedule

@@ -12,29 +12,48 @@ from torch import Tensor
 
 from bestiary import diffuse
 from bestiary.cli.jobs.job import Answers, Job, Settings
-from bestiary.errors import BestiaryError
+from bestiary.errors import BestiaryError, nearest
 from bestiary.generate import draw_codes
-from bestiary.spec import Cascade, CodeWriter, LatentDiffusion, PatchDenoiser, PixelDiffusion
+from bestiary.spec import (
+    Cascade,
+    CodeWriter,
+    LatentDiffusion,
+    PatchDenoiser,
+    PatchDiffusion,
+    PixelDiffusion,
+    PriorCascade,
+)
 from bestiary.untrusted import quoted
 
 
 def job_of(model: Any) -> str | None:
     """Return the job of a model that makes images, ``None`` of any other."""
-    kinds = Cascade | CodeWriter | LatentDiffusion | PatchDenoiser | PixelDiffusion
-    return "draw" if isinstance(model, kinds) else None
+    kinds = PatchDenoiser | PatchDiffusion | PixelDiffusion
+    return "draw" if type(model) in _TOLD or isinstance(model, kinds) else None
+
+
+_TOLD: dict[type[Any], Callable[..., Tensor]] = {
+    Cascade: diffuse.draw_cascade,
+    CodeWriter: draw_codes,
+    LatentDiffusion: diffuse.draw,
+    PriorCascade: diffuse.draw_by_vector,
+}
+"""What draws pictures of texts, by the kind of model."""
 
 
 def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
     if settings.out is None:
         raise BestiaryError("a picture needs a file to go to; add --out picture.png")
-    if isinstance(model.spec, Cascade | CodeWriter | LatentDiffusion):
+    draws = _TOLD.get(type(model.spec))
+    if draws is not None:
         if not texts:
             raise BestiaryError('this model draws what a text says; write one after its name, as in "a red cat"')
-        pictures, names = _OF_TEXTS[type(model.spec)](model, texts, seed=settings.seed), texts
-    elif isinstance(model.spec, PatchDenoiser):
-        labels = [_label(text) for text in texts or ["0"]]
+        pictures, names = draws(model, texts, seed=settings.seed), texts
+    elif isinstance(model.spec, PatchDenoiser | PatchDiffusion):
+        labels = [_label(model, text) for text in texts or ["0"]]
         pictures = torch.cat([diffuse.draw_class(model, label, seed=settings.seed) for label in labels])
-        names = [f"three channels of the latent map of class {label}" for label in labels]
+        what = "three channels of the latent map of class" if isinstance(model.spec, PatchDenoiser) else "class"
+        names = [f"{what} {label}" for label in labels]
     else:
         if texts:
             raise BestiaryError("this model draws what it was trained on and reads no text; leave it out")
@@ -45,17 +64,19 @@ def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
     return [{"input": name, "picture": str(file)} for name, file in zip(names, files, strict=True)]
 
 
-_OF_TEXTS: dict[type[Any], Callable[..., Tensor]] = {
-    Cascade: diffuse.draw_cascade,
-    CodeWriter: draw_codes,
-    LatentDiffusion: diffuse.draw,
-}
-
-
-def _label(text: str) -> int:
-    if not text.isdecimal():
-        raise BestiaryError(f"this model draws by class: give the number of one, not {quoted(text)}")
-    return int(text)
+def _label(model: Any, text: str) -> int:
+    """Return the class that a text names by its number, or by one of the names that the files have for it."""
+    if text.isdecimal():
+        return int(text)
+    named: dict[int, str] = getattr(model.checkpoint, "labels", {})
+    found = [label for label, names in named.items() if text in map(str.strip, names.split(","))]
+    if not found:
+        names = [name.strip() for several in named.values() for name in several.split(",")]
+        raise BestiaryError(
+            f"this model draws by class: give the number of one{' or its name' * bool(named)}, not {quoted(text)}"
+            f"{nearest(text, names)}"
+        )
+    return found[0]
 
 
 def _files(out: Path, count: int) -> list[Path]:

@@ -29,7 +29,7 @@ from bestiary.spec.feature_maps import (
 )
 from bestiary.spec.flat.ops import Line
 from bestiary.spec.fold import fold
-from bestiary.spec.patch_diffusion import PatchDenoiser
+from bestiary.spec.patch_diffusion import PatchDenoiser, PatchDiffusion
 from bestiary.spec.stacks import Stack
 from bestiary.spec.text_diffusion import (
     Cascade,
@@ -222,6 +222,14 @@ def sheets(layers: Layers, text: Text) -> dict[Any, Callable[[Any], Sheet]]:
         lines += _tower_lines(node.autoencoder.decoder, "latents @ W + b", layers)
         return "def forward(input_ids, latents):", lines
 
+    def patches(node: PatchDiffusion) -> Sheet:
+        lines: list[Line] = [(f"for timestep in steps({node.schedule.steps}), from the last:", "")]
+        lines += [(f"    {code}" if code else "", remark) for code, remark in _denoiser_lines(node.denoiser, layers)]
+        lines += [("    latents = less_noisy(latents, sample)", ""), ("", "")]
+        lines += [(f"latents = latents / {node.autoencoder.code.scale:g}", "")]
+        lines += _tower_lines(node.autoencoder.decoder, "latents @ W + b", layers)
+        return "def forward(latents, class_labels):", lines
+
     return {
         TextDiffusion: drawn,
         TextUpscaler: drawn,
@@ -232,6 +240,7 @@ def sheets(layers: Layers, text: Text) -> dict[Any, Callable[[Any], Sheet]]:
         ),
         Cascade: cascade,
         PatchDenoiser: lambda node: ("def forward(sample, timestep):", list(_denoiser_lines(node, layers))),
+        PatchDiffusion: patches,
         UNet: lambda node: ("def forward(sample, timestep):", list(unet_lines(node, layers))),
         Autoencoder: lambda node: ("def forward(pixel_values):", list(_autoencoder_lines(node, layers))),
         PixelDiffusion: steps,
