@@ -19,6 +19,7 @@ from bestiary.spec import (
     LinearBetas,
     Model,
     PatchDenoiser,
+    PatchDiffusion,
     PixelDiffusion,
     Schedule,
     UNet,
@@ -44,6 +45,12 @@ BUILT: dict[str, Model] = {
     "autoencoder_kl": make("autoencoder_kl", **MAPS, latent=3),
     "dvae": make("dvae", **DVAE),
     "dit": make("dit", dim=32, depth=2, heads=4, patch=2, size=8, classes=3),
+    "patch diffusion": PatchDiffusion(
+        32,
+        make("dit", dim=32, depth=2, heads=4, patch=2, size=8, channels=3, out=6, classes=3),  # type: ignore[arg-type]
+        make("autoencoder_kl", **MAPS | {"size": 16}, latent=3),  # type: ignore[arg-type]
+        Schedule(LinearBetas(0.1, 0.2)),
+    ),
     "pixel diffusion": PixelDiffusion(
         8,
         make("pixel_unet", **MAPS, attends=(0, 1), out=6, waves_width=12),
@@ -118,6 +125,8 @@ def given(model: Model) -> tuple[dict[str, Any], Flops]:
         return {"sample": sample, "timestep": 5, "input_ids": torch.arange(9)[None]}, flops(model)
     if isinstance(model, PatchDenoiser):
         return {"sample": torch.zeros(1, 4, 8, 8), "timestep": 5, "class_labels": torch.tensor([3])}, flops(model)
+    if isinstance(model, PatchDiffusion):
+        return {"sample": torch.zeros(1, 3, 8, 8), "timestep": 5, "class_labels": torch.tensor([3])}, flops(model)
     if isinstance(model, PixelDiffusion):
         return {"sample": torch.zeros(1, 3, 8, 8), "timestep": 5}, flops(model)
     assert isinstance(model, UNet)

@@ -14,6 +14,7 @@ import msgspec
 import torch
 import torchvision_ops  # noqa: F401  # before a reference imports torchvision
 import transformers
+from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
 
 from bestiary import spec
 from bestiary.catalog.find import entry, list_models
@@ -23,6 +24,8 @@ from bestiary.catalog.resolve import spec_of
 from bestiary.catalog.schema import HOME
 from bestiary.cli.names import sizes_of
 from bestiary.errors import BestiaryError
+from bestiary.weights.pipeline_kinds import KINDS
+from bestiary.weights.pipelines import is_pipeline_kind
 from bestiary.weights.translate import spell
 
 REGISTRY = f"transformers {transformers.__version__}"
@@ -39,7 +42,7 @@ def counted(name: str) -> Reference | None:
     slug, _, size = name.partition(":")
     try:
         node = spec_of(name)
-        usual = piped if isinstance(node, spec.PixelDiffusion | spec.LatentDiffusion) else spelled
+        usual = piped if is_pipeline_kind(node) else spelled
         return ADJUSTED.get(slug, usual)(node, _format(slug, size))
     except Unsayable:
         return None
@@ -78,16 +81,21 @@ def open_clip_total(sizes: dict[str, Any]) -> int:
 
 def of_diffusers(config: dict[str, Any], class_name: str) -> int:
     """Count a part of a pipeline, built by diffusers on the meta device."""
-    kind = getattr(diffusers, class_name)
+    kind = UnCLIPTextProjModel if class_name == "UnCLIPTextProjModel" else getattr(diffusers, class_name)
     with torch.device("meta"):
         return sum(p.numel() for p in kind(**{k: v for k, v in config.items() if k != "_class_name"}).parameters())
 
 
 def piped(node: Any, prefer: str | None = None) -> Reference:
     """Count a pipeline part by part."""
-    parts = [getattr(node, name) for name in ("text", "unet", "autoencoder") if hasattr(node, name)]
+    kind = next(kind for kind in KINDS.values() if kind.model is type(node))
+    try:
+        parts = [node.at(part.ours) for part in kind.parts.values()]
+    except BestiaryError as error:
+        raise Unsayable from error
     counts = [spelled(part, prefer) for part in parts]
-    return Reference(sum(count.parameters for count in counts), " and ".join(count.made for count in counts))
+    made = " and ".join(dict.fromkeys(count.made for count in counts))
+    return Reference(sum(count.parameters for count in counts), made)
 
 
 def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -> Reference:

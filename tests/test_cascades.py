@@ -92,7 +92,15 @@ def test_what_cannot_be(path: str, value: int, said: str) -> None:
         check(NODE.at(path, value))
 
 
-@pytest.mark.parametrize(("name", "text", "size"), [("glide", "hedgehog", (32, 32)), ("dit", "3", (8, 8))])
+@pytest.mark.parametrize(
+    ("name", "text", "size"),
+    [
+        ("glide", "hedgehog", (32, 32)),
+        ("dit", "3", (8, 8)),
+        ("dall-e-2", "hedgehog", (64, 64)),
+        ("karlo", "hedgehog", (32, 32)),
+    ],
+)
 def test_twins_draw_pictures(name: str, text: str, size: tuple[int, int], tmp_path: Path) -> None:
     done = bestiary(f"run {name}:tiny {text} --out {tmp_path / 'it.png'}")
     assert done.code == 0, done.err

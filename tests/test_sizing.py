@@ -455,7 +455,7 @@ def test_operations_are_those_that_run(name: str) -> None:
         FlopCounterMode(display=False, custom_mapping=GROUPS) as counter,
     ):
         module(**inputs)
-        if isinstance(model, spec.LatentDiffusion):
+        if isinstance(model, spec.LatentDiffusion | spec.PatchDiffusion):
             module.decode(inputs["sample"])  # type: ignore[operator]
     assert expected.sequence == counter.get_total_flops()
     assert expected.forward == expected.sequence / (expected.tokens if expected.per == "token" else 1)

@@ -222,6 +222,28 @@ def test_what_cannot_be_in_a_prior_of_codes(path: str, value: int, said: str) ->
         check(WHOLE["unclip by codes"]().at(f"prior.{path}", value))
 
 
+def test_published_sizes_of_the_chain() -> None:
+    assert bestiary.count("dall-e-2:whole").total == 354_032_640 + 1_225_927_680 + 3_565_432_326 + 1_011_775_052
+    assert bestiary.count("dall-e-2:prior-codes").total == 2_414_722_944
+    parts: Any = bestiary.spec("karlo:v1-alpha")
+    sizes = [count(part).total for part in (parts.prior, parts.painter, *parts.upscalers)]
+    assert sizes == [1_022_030_080, 893_318_086, 2 * 691_579_523]
+
+
+def test_codes_are_drawn_where_the_prior_tells_them() -> None:
+    from bestiary import diffuse
+    from bestiary.cli.twin import byte_tokenizer
+
+    node: Any = WHOLE["unclip by codes"]()
+    model: Any = perturbed(build(node, seed=0))
+    model.tokenizer = byte_tokenizer(300)
+    pace = diffuse.Pace(2, 2, 2)
+    first, again, other = (diffuse.draw_by_vector(model, ["cat"], pace=pace, seed=seed) for seed in (0, 0, 1))
+    assert first.shape == (1, 3, 32, 32)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert not torch.equal(first, diffuse.draw_by_vector(model, ["dog"], pace=pace, seed=0))
+
+
 @torch.no_grad()
 def test_codes_are_scored_one_behind_another_from_the_text() -> None:
     """Derived by hand: the stack reads the text's vector, nearness and codes, and sees none that come later."""
