@@ -93,12 +93,18 @@ def _made(name: str, frames: bool) -> Any:
     try:
         return gymnasium.make(name, render_mode="rgb_array" if frames else None)
     except DependencyNotInstalled:
-        raise BestiaryError(f"the environment {quoted(name)} needs packages that are not installed") from None
+        raise BestiaryError(
+            f"the environment {quoted(name)} needs packages that are not installed; install gymnasium's extra for it"
+        ) from None
     except UnregisteredEnv:
         known = nearest(name, gymnasium.registry)
-        raise BestiaryError(f"{quoted(name)} is no environment of gymnasium's{known or '; as CartPole-v1'}") from None
+        known = known or "; name one, such as CartPole-v1"
+        raise BestiaryError(f"{quoted(name)} is no environment of gymnasium's{known}") from None
     except (Refused, ImportError, TypeError, ValueError) as error:
-        raise BestiaryError(f"the environment {quoted(name)} cannot be made: {str(error)[:100]}") from None
+        reason = str(error).partition("(")[0].strip().rstrip(".")[:100]
+        raise BestiaryError(
+            f"the environment {quoted(name)} cannot be made ({reason}); name one, such as CartPole-v1"
+        ) from None
 
 
 def _choices(space: Any) -> int | None:
