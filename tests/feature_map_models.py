@@ -14,14 +14,18 @@ from bestiary.spec import (
     Autoencoder,
     CrossWidthAttention,
     DiscreteAutoencoder,
+    EfficientUNet,
     JoinedAttention,
     LatentDiffusion,
     LinearBetas,
     Model,
+    NoiseLevel,
     PatchDenoiser,
     PatchDiffusion,
     PixelDiffusion,
+    PooledText,
     Schedule,
+    TimeCosines,
     UNet,
     swap,
     walk,
@@ -32,8 +36,15 @@ CROSS: Any = make("cross_unet", **MAPS, heads=(2, 4), attends=(1, 2), read=16)
 TEXT = make("clip_text", dim=16, depth=2, heads=4, hidden=24, vocab=50, length=9)
 
 DVAE: dict[str, Any] = {"width": 8, "blocks": 2, "codes": 11, "size": 8, "widths": (1, 2, 4), "first": 6}
+EFFICIENT: Any = make(
+    "efficient_unet", widths=(8, 16), cells=(1, 2), attends=(0, 1), heads=2, read=12, size=8, groups=4
+).replace(conditions=(PooledText(3, 12), NoiseLevel(TimeCosines(), 6)))  # type: ignore[arg-type]
 
 BUILT: dict[str, Model] = {
+    "efficient_unet": EFFICIENT,
+    "efficient_unet without self-attention": make(
+        "efficient_unet", widths=(8, 16), cells=(1, 2), attends=(0, 1), heads=2, read=12, size=8, joined=False, groups=4
+    ),
     "cross_unet": CROSS,
     "cross_unet, joined": swap(CROSS, CrossWidthAttention, JoinedAttention(2, width=6, bias="qko")),
     "cross_unet, even above": make("cross_unet", **MAPS, heads=(2, 4), attends=(1, 0), read=16),
@@ -96,7 +107,14 @@ KARLO: dict[str, Any] = {
     "upper_widths": (16, 32), "upper_depth": 1, "size": 8, "upper_size": 16, "head_dim": 8, "groups": 8,
 }  # fmt: skip
 
+IMAGEN: dict[str, Any] = {
+    "dim": 24, "depth": 2, "heads": 3, "head_dim": 8, "hidden": 20, "width": 16, "levels": (1, 2), "attends": (0, 1),
+    "cells": 1, "size": 8, "upper_widths": (16, 32), "upper_cells": (1, 2), "upper_attends": (0, 1), "upper_heads": 2,
+    "upper_sizes": (16, 32), "vocab": 300, "pixel_head_dim": 8, "pool_heads": 3, "groups": 8,
+}  # fmt: skip
+
 PARTED: dict[str, Model] = {
+    "imagen": make("imagen", **IMAGEN),
     "unclip": make("unclip", prior=PRIOR, **UNCLIP),
     "unclip by codes": make("unclip", prior=CODES, **UNCLIP),
     "karlo": make("karlo", **KARLO),
@@ -129,9 +147,9 @@ def given(model: Model) -> tuple[dict[str, Any], Flops]:
         return {"sample": torch.zeros(1, 3, 8, 8), "timestep": 5, "class_labels": torch.tensor([3])}, flops(model)
     if isinstance(model, PixelDiffusion):
         return {"sample": torch.zeros(1, 3, 8, 8), "timestep": 5}, flops(model)
-    assert isinstance(model, UNet)
+    assert isinstance(model, UNet | EfficientUNet)
     read = [part.width for _, part in walk(model) if isinstance(part, CrossWidthAttention | JoinedAttention)]
     vectors = {"encoder_hidden_states": torch.zeros(1, 3, read[0])} if read else {}
-    labels = {"class_labels": torch.tensor([1])} if model.conditions else {}
+    labels = {"class_labels": torch.tensor([1]), "noise_level": 7} if model.conditions else {}
     sample = torch.zeros(1, model.channels, model.size, model.size)
     return {"sample": sample, "timestep": 5, **vectors, **labels}, flops(model, source=3)

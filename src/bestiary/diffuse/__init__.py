@@ -10,10 +10,13 @@ from bestiary.diffuse.draw import draw, draw_any
 from bestiary.diffuse.guidance import guided
 from bestiary.diffuse.sampler import Sampler, ddim, ddim_step, sampler_of
 from bestiary.diffuse.schedule import noised, signal
+from bestiary.diffuse.shared_text import draw_shared
+from bestiary.diffuse.thresholds import Percentile, held
 
 __all__ = [
     "Ancestral",
     "Pace",
+    "Percentile",
     "Sampler",
     "ancestral",
     "ancestral_step",
@@ -24,7 +27,9 @@ __all__ = [
     "draw_by_vector",
     "draw_cascade",
     "draw_class",
+    "draw_shared",
     "guided",
+    "held",
     "noised",
     "sampler_of",
     "signal",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bestiary import spec
 from bestiary.diffuse.schedule import image_and_noise, signal
+from bestiary.diffuse.thresholds import Percentile, held
 from bestiary.errors import BestiaryError
 
 Spacing = Literal["leading", "trailing", "linspace"]
@@ -27,8 +28,10 @@ class Sampler:
     """How many steps later than that, where they are spaced from the first."""
     clean_end: bool = True
     """Whether nothing is left of the noise behind the last step, or as little as at the schedule's first."""
-    clip: float | None = None
-    """The predicted image is held within this of zero."""
+    clip: float | Percentile | None = None
+    """The predicted image is held within this of zero, or by the percentile of its own pixels."""
+    anew: bool = False
+    """Whether a step goes on with the noise that the image as it is held leaves over (Saharia et al. 2022, eq. 5)."""
 
     def times(self, count: int) -> list[int]:
         """Return the time steps of a run of so many, from the noisiest; raises ``BestiaryError`` if there are fewer."""
@@ -73,7 +76,8 @@ def ddim_step(
     end = torch.ones_like(left) if sampler.clean_end else shares[0]
     after = shares[time - stride] if time >= stride else end
     image, direction = image_and_noise(sampler.schedule, predicted, sample, left)
-    image = image if sampler.clip is None else image.clamp(-sampler.clip, sampler.clip)
+    image = held(image, sampler.clip)
+    direction = (sample - left**0.5 * image) / (1 - left) ** 0.5 if sampler.anew else direction
     spread = eta * ((1 - after) / (1 - left) * (1 - left / after)) ** 0.5
     sample = after**0.5 * image + (1 - after - spread**2) ** 0.5 * direction
     return sample if noise is None or not eta else sample + spread * noise

@@ -15,94 +15,15 @@ from bestiary.errors import BestiaryError
 from bestiary.nn.activations import ACTIVATIONS
 from bestiary.nn.context import Context
 from bestiary.nn.norms import group_norm
+from bestiary.nn.resamples import RESAMPLES, Size
 from bestiary.nn.stack import Stack
-
-Size = tuple[int, int] | None
-"""Height and width that a map must come out with, where halving and doubling would not bring them back."""
-
-
-class ConvDown(nn.Module):
-    """A convolution of stride two, zeros around."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(dim, dim, 3, stride=2, padding=1)
-
-    def forward(self, x: Tensor, size: Size = None) -> Tensor:
-        """Map ``[B, dim, H, W]`` to half the height and width."""
-        return self.conv(x)
-
-
-class CornerConvDown(nn.Module):
-    """A convolution of stride two, zeros at the right and the bottom."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(dim, dim, 3, stride=2)
-
-    def forward(self, x: Tensor, size: Size = None) -> Tensor:
-        """Map ``[B, dim, H, W]`` to half the height and width."""
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
-
-
-class PoolDown(nn.Module):
-    """The mean of four pixels."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor, size: Size = None) -> Tensor:
-        """Map ``[B, dim, H, W]`` to half the height and width."""
-        return F.avg_pool2d(x, 2)
-
-
-class MaxDown(nn.Module):
-    """The greatest of four pixels."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor, size: Size = None) -> Tensor:
-        """Map ``[B, dim, H, W]`` to half the height and width."""
-        return F.max_pool2d(x, 2)
-
-
-class NearestUp(nn.Module):
-    """Each pixel four times."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor, size: Size = None) -> Tensor:
-        """Map ``[B, dim, H, W]`` to twice the height and width, or to a size."""
-        height, width = x.shape[-2:]
-        return F.interpolate(x, size=size or (2 * height, 2 * width), mode="nearest")
-
-
-class ConvUp(NearestUp):
-    """Each pixel four times, and a convolution."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__(dim)
-        self.conv = nn.Conv2d(dim, dim, 3, padding=1)
-
-    def forward(self, x: Tensor, size: Size = None) -> Tensor:
-        """Map ``[B, dim, H, W]`` to twice the height and width, or to a size."""
-        return self.conv(super().forward(x, size))
-
-
-RESAMPLES: dict[type[spec.Resample], Callable[[int], nn.Module]] = {
-    spec.ConvDown: ConvDown,
-    spec.CornerConvDown: CornerConvDown,
-    spec.PoolDown: PoolDown,
-    spec.MaxDown: MaxDown,
-    spec.NearestUp: NearestUp,
-    spec.ConvUp: ConvUp,
-}
 
 
 class ResBlock(nn.Module):
     """Norm, nonlinearity and convolution, twice, beside a shortcut; the time step's vector acts between the two."""
+
+    maps_all = False
+    """Whether a shortcut is mapped even where the width stays."""
 
     def __init__(self, node: spec.ResBlock, entering: int, dim: int, time: int) -> None:
         super().__init__()
@@ -114,7 +35,7 @@ class ResBlock(nn.Module):
         self.time = None if node.time is None else nn.Linear(time, dim * (1 + self.scales))
         self.norm2 = group_norm(node.norm, dim)
         self.conv2 = nn.Conv2d(dim, dim, 3, padding=1)
-        self.shortcut = nn.Conv2d(entering, dim, 1) if entering != dim else None
+        self.shortcut = nn.Conv2d(entering, dim, 1) if self.maps_all or entering != dim else None
 
     def forward(self, x: Tensor, time: Tensor | None, size: Size = None) -> Tensor:
         """Map ``[B, entering, H, W]`` to ``[B, dim, H, W]``, resampled perhaps; ``time`` is ``[B, time]``."""
@@ -124,7 +45,11 @@ class ResBlock(nn.Module):
         h = self.told(self.conv1(h), time)
         h = F.dropout(self.activation(h), self.dropout, self.training)
         h = self.conv2(h)
-        return (x if self.shortcut is None else self.shortcut(x)) + h
+        return self.sum(x if self.shortcut is None else self.shortcut(x), h)
+
+    def sum(self, shortcut: Tensor, h: Tensor) -> Tensor:
+        """Return the two sides added."""
+        return shortcut + h
 
     def told(self, h: Tensor, time: Tensor | None) -> Tensor:
         """Return the second norm of a map that is told the time step, before the norm or behind it."""
@@ -136,6 +61,24 @@ class ResBlock(nn.Module):
             return self.norm2(h + told)
         scale, shift = told.chunk(2, dim=1)
         return self.norm2(h) * (1 + scale) + shift
+
+
+class ScaledResBlock(ResBlock):
+    """The same, its sum scaled."""
+
+    def __init__(self, node: spec.ScaledResBlock, entering: int, dim: int, time: int) -> None:
+        super().__init__(node, entering, dim, time)
+        self.scale = node.scale
+
+    def sum(self, shortcut: Tensor, h: Tensor) -> Tensor:
+        """Return the two sides added, and scaled."""
+        return (shortcut + h) * self.scale
+
+
+class MappedResBlock(ScaledResBlock):
+    """The same with a linear map on every shortcut."""
+
+    maps_all = True
 
 
 class GainBlock(nn.Module):
@@ -161,6 +104,8 @@ class GainBlock(nn.Module):
 
 BLOCKS: dict[type[Any], Callable[[Any, int, int, int], nn.Module]] = {
     spec.ResBlock: ResBlock,
+    spec.ScaledResBlock: ScaledResBlock,
+    spec.MappedResBlock: MappedResBlock,
     spec.GainBlock: GainBlock,
 }
 
@@ -257,7 +202,7 @@ class Level(nn.Module):
 
 def resampling(node: spec.Resample | spec.ResBlock, dim: int, time: int) -> nn.Module:
     """Build what changes the resolution between levels."""
-    return ResBlock(node, dim, dim, time) if isinstance(node, spec.ResBlock) else RESAMPLES[type(node)](dim)
+    return BLOCKS[type(node)](node, dim, dim, time) if isinstance(node, spec.ResBlock) else RESAMPLES[type(node)](dim)
 
 
 class ConvTower(nn.Module):

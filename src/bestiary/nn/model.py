@@ -13,6 +13,7 @@ from bestiary.nn.base import Model
 from bestiary.nn.codes import CodeWriter, DiscreteAutoencoder
 from bestiary.nn.convolutional import ConvNet
 from bestiary.nn.detection import Detector
+from bestiary.nn.efficient_unet import EfficientUNet
 from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.episodes import StepTransformer, TransitionTransformer
 from bestiary.nn.folding import FoldingModel
@@ -24,6 +25,7 @@ from bestiary.nn.pyramids import Pyramid
 from bestiary.nn.queries import QueryTransformer
 from bestiary.nn.robots import RobotTransformer
 from bestiary.nn.segments import SegmentTransformer, reads_segments
+from bestiary.nn.shared_text import SharedTextCascade, ToldDiffusion, ToldUpscaler
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
 from bestiary.nn.text_diffusion import Cascade, EmbeddingDenoiser, ImageTextDiffusion, TextDiffusion, TextUpscaler
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
@@ -104,7 +106,11 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.DiffusedVector: DiffusedVector,
     spec.CodedVector: lambda node: CodedVector(node, model),
     spec.PriorCascade: lambda node: PriorCascade(node, model),
+    spec.ToldDiffusion: lambda node: ToldDiffusion(node, model),
+    spec.ToldUpscaler: lambda node: ToldUpscaler(node, model),
+    spec.SharedTextCascade: lambda node: SharedTextCascade(node, model),
     spec.UNet: UNet,
+    spec.EfficientUNet: EfficientUNet,
     spec.Autoencoder: Autoencoder,
     spec.DiscreteAutoencoder: DiscreteAutoencoder,
     spec.CodeWriter: lambda node: CodeWriter(node, model),

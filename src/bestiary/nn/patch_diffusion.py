@@ -14,7 +14,7 @@ from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
 from bestiary.nn.patches import PATCHES, uncut
 from bestiary.nn.stack import Stack
-from bestiary.nn.unet import CONDITIONS, WAVES
+from bestiary.nn.told import CONDITIONS, WAVES
 
 
 class TimeVector(nn.Module):
@@ -38,7 +38,7 @@ class PatchDenoiser(Model):
         super().__init__(node)
         self.embed = PATCHES[type(node.embed)](node.embed, node.dim)
         self.time = TimeVector(node.time, node.dim)
-        self.conditions = nn.ModuleList(CONDITIONS[type(each)](each, node.dim) for each in node.conditions)
+        self.conditions = nn.ModuleList(CONDITIONS[type(each)](each, node.dim, "silu") for each in node.conditions)
         self.stack = Stack(node.stack, node.dim)
         self.norm = norm(spec.PlainNorm(node.eps), node.dim)
         self.shift, self.scale = nn.Linear(node.dim, node.dim), nn.Linear(node.dim, node.dim)

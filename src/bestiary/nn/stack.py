@@ -14,7 +14,7 @@ from bestiary.nn.attention import CrossAttention
 from bestiary.nn.bounded import BoundedAttention
 from bestiary.nn.context import Context
 from bestiary.nn.convolution import Blank, InputConvolution
-from bestiary.nn.cross_width import CrossWidthAttention, JoinedAttention
+from bestiary.nn.cross_width import CrossWidthAttention, JoinedAttention, NormedJoinedAttention, NormedWidthAttention
 from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
 from bestiary.nn.fusion import Fusion
@@ -87,6 +87,8 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.PlacedCrossAttention: PlacedCrossAttention,
     spec.CrossWidthAttention: CrossWidthAttention,
     spec.JoinedAttention: JoinedAttention,
+    spec.NormedWidthAttention: NormedWidthAttention,
+    spec.NormedJoinedAttention: NormedJoinedAttention,
     spec.RelativeAttention: RelativeAttention,
     spec.TiedRelativeAttention: TiedRelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,

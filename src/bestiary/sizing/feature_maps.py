@@ -10,25 +10,27 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from bestiary.sizing import map_attention
 from bestiary.sizing.cost import Pass, cost
-from bestiary.sizing.inside import Parts, Rule, linear_parts, model_inside, own, parts_of
+from bestiary.sizing.inside import Parts, Rule, model_inside, own, parts_of
 from bestiary.sizing.layers import runs
-from bestiary.sizing.linear import Linear, maps
+from bestiary.sizing.linear import Linear
 from bestiary.sizing.multimodal import part_costs
 from bestiary.spec import (
     Autoencoder,
     Cell,
     ClassCondition,
+    Condition,
     ConvDown,
     ConvTower,
     ConvUp,
     CornerConvDown,
-    CrossWidthAttention,
     GainBlock,
+    GivenCondition,
     GroupNorm,
-    JoinedAttention,
     LatentDiffusion,
     Level,
+    MappedResBlock,
     Model,
     NearestUp,
     Node,
@@ -37,6 +39,7 @@ from bestiary.spec import (
     PixelTransformer,
     Resample,
     ResBlock,
+    TransposedConvUp,
     UNet,
 )
 from bestiary.spec.map_rules import beside
@@ -53,7 +56,7 @@ class Piece(NamedTuple):
     operations: int
 
 
-class _Map(NamedTuple):
+class Map(NamedTuple):
     """A map on its way: its channels and its side."""
 
     width: int
@@ -66,12 +69,14 @@ def conv(inputs: int, outputs: int, kernel: int, side: int, bias: bool = True) -
     return linear.parameters, 2 * linear.weights * side**2
 
 
-def _both(*sizes: tuple[int, int]) -> tuple[int, int]:
+def both(*sizes: tuple[int, int]) -> tuple[int, int]:
+    """Return sizes added."""
     return sum([first for first, _ in sizes]), sum([second for _, second in sizes])
 
 
-def _resampled(node: Resample, side: int) -> int:
-    if isinstance(node, ConvUp | NearestUp):
+def resampled(node: Resample, side: int) -> int:
+    """Return the side of a map whose side this was."""
+    if isinstance(node, ConvUp | NearestUp | TransposedConvUp):
         return 2 * side
     return (side + 1) // 2 if isinstance(node, ConvDown) else side // 2
 
@@ -79,12 +84,12 @@ def _resampled(node: Resample, side: int) -> int:
 def _res(node: ResBlock, entering: int, dim: int, time: int, side: int) -> tuple[int, int]:
     """Size a residual block that gives a map with such a side."""
     told = 0 if node.time is None else dim * _TOLD[type(node.time).__name__]
-    return _both(
+    return both(
         (2 * entering + 2 * dim, 0),
         conv(entering, dim, 3, side),
         conv(time, told, 1, 1) if told else (0, 0),
         conv(dim, dim, 3, side),
-        conv(entering, dim, 1, side) if entering != dim else (0, 0),
+        conv(entering, dim, 1, side) if isinstance(node, MappedResBlock) or entering != dim else (0, 0),
     )
 
 
@@ -92,7 +97,7 @@ def _gain(node: GainBlock, entering: int, dim: int, side: int) -> tuple[int, int
     """Size a block of convolutions at a quarter of the width, and the map on its shortcut."""
     widths = (entering, *(dim // 4 for _ in node.kernels[1:]), dim)
     convs = [conv(*ends, kernel, side) for ends, kernel in zip(pairwise(widths), node.kernels, strict=True)]
-    return _both(*convs, conv(entering, dim, 1, side) if entering != dim else (0, 0))
+    return both(*convs, conv(entering, dim, 1, side) if entering != dim else (0, 0))
 
 
 def _block(node: ResBlock | GainBlock, entering: int, dim: int, time: int, side: int) -> tuple[int, int]:
@@ -105,7 +110,7 @@ _TOLD = {"Shift": 1, "ScaleShift": 2}
 """How many numbers of each channel the time step gives."""
 
 
-def _attend(node: PixelStack | PixelTransformer, level: Level, side: int, read: int) -> tuple[int, int]:
+def _attend(node: PixelStack | PixelTransformer, level: Model, side: int, read: int) -> tuple[int, int]:
     dim = level.dim
     run = Pass(level, side**2, read)
     ops = sum(times * sum(cost(branch.op, run) for branch in layer) for layer, times in runs(node.stack).items())
@@ -116,9 +121,10 @@ def _attend(node: PixelStack | PixelTransformer, level: Level, side: int, read: 
     return held + 2 * linear.parameters + 2 * dim, ops + 4 * linear.weights * side**2
 
 
-def _cell(
-    cell: Cell, entering: int, level: Level, time: int, side: int, read: int
+def cell_sizes(
+    cell: Cell, entering: int, level: Model, time: int, side: int, read: int
 ) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the sizes of a cell's modules, by their names."""
     yield "res", _block(cell.res, entering, level.dim, time, side)
     if isinstance(cell.attend, PixelStack | PixelTransformer):
         yield "attend", _attend(cell.attend, level, side, read)
@@ -127,7 +133,7 @@ def _cell(
 def _level(
     path: str,
     level: Level,
-    at: _Map,
+    at: Map,
     time: int = 0,
     read: int = 0,
     extra: tuple[int, ...] = (),
@@ -137,35 +143,42 @@ def _level(
     sums: dict[str, tuple[int, int]] = {}
     for index, cell in enumerate(level.cells):
         entering = (level.dim if index else at.width) + (extra[index] if extra else 0)
-        for name, size in _cell(cell, entering, level, time, at.side, read):
-            sums[name] = _both(sums.get(name, (0, 0)), size)
+        for name, size in cell_sizes(cell, entering, level, time, at.side, read):
+            sums[name] = both(sums.get(name, (0, 0)), size)
     yield from (Piece(f"{path}.cells[*].{name}", *size) for name, size in sums.items())
     if level.resample is not None:
         side = _leaves(level, at).side if leaving is None else leaving
-        yield Piece(f"{path}.resample", *_resample(level.resample, level.dim, time, side))
+        yield Piece(f"{path}.resample", *resample_size(level.resample, level.dim, time, side))
 
 
-def _leaves(level: Level, at: _Map) -> _Map:
+def _leaves(level: Level, at: Map) -> Map:
     node = level.resample
     how = node.resample if isinstance(node, ResBlock) else node
-    return _Map(level.dim, at.side if how is None else _resampled(how, at.side))
+    return Map(level.dim, at.side if how is None else resampled(how, at.side))
 
 
-def _resample(node: Resample | ResBlock, dim: int, time: int, side: int) -> tuple[int, int]:
+def resample_size(node: Resample | ResBlock, dim: int, time: int, side: int) -> tuple[int, int]:
     """Size what changes the resolution, to a side."""
     if isinstance(node, ResBlock):
         return _res(node, dim, dim, time, side)
     return conv(dim, dim, 3, side) if isinstance(node, ConvDown | CornerConvDown | ConvUp) else (0, 0)
 
 
+def condition_pieces(conditions: tuple[Condition, ...], node: Model, told: int, read: int) -> Iterator[Piece]:
+    """Yield the pieces of what blocks are told beside the time step, in a vector ``told`` wide."""
+    run = Pass(node.replace(dim=told), 1, read)
+    for index, condition in enumerate(conditions):
+        held = sum([number for _, number in parts_of(condition, told, node)])
+        yield Piece(f"conditions[{index}]", held, cost(condition, run))
+
+
 def unet_pieces(node: UNet, read: int = 0) -> Iterator[Piece]:
     """Yield the pieces of a U-Net, whose attention reads so many vectors."""
     time = node.time.hidden
     yield Piece("enter", *conv(node.channels, node.dim, 3, node.size))
-    yield Piece("time", *_both(conv(node.time.width or node.dim, time, 1, 1), conv(time, time, 1, 1)))
-    for index, condition in enumerate(node.conditions):
-        yield Piece(f"conditions[{index}]", sum(n for _, n in parts_of(condition, time, node)), 0)
-    at, sides = _Map(node.dim, node.size), list[int]()
+    yield Piece("time", *both(conv(node.time.width or node.dim, time, 1, 1), conv(time, time, 1, 1)))
+    yield from condition_pieces(node.conditions, node, time, read)
+    at, sides = Map(node.dim, node.size), list[int]()
     for index, level in enumerate(node.down):
         yield from _level(f"down[{index}]", level, at, time, read)
         sides += [at.side] if level.resample is not None else []
@@ -175,7 +188,7 @@ def unet_pieces(node: UNet, read: int = 0) -> Iterator[Piece]:
     for index, (level, extra) in enumerate(beside(node)):
         side = sides.pop() if level.resample is not None and sides else at.side  # as it was on the way down
         yield from _level(f"up[{index}]", level, at, time, read, extra, side)
-        at = _Map(level.dim, side)
+        at = Map(level.dim, side)
     yield Piece("norm", 2 * at.width, 0)
     yield Piece("leave", *conv(at.width, node.out, 3, at.side))
 
@@ -183,7 +196,7 @@ def unet_pieces(node: UNet, read: int = 0) -> Iterator[Piece]:
 def _tower_pieces(node: ConvTower, side: int) -> Iterator[Piece]:
     yield Piece("enter", *conv(node.channels, node.dim, 3, side))
     yield from levels_pieces(node.levels, node.dim, side)
-    at = _Map(node.dim, side)
+    at = Map(node.dim, side)
     for level in node.levels:
         at = _leaves(level, at)
     yield Piece("norm", 2 * at.width, 0)
@@ -192,7 +205,7 @@ def _tower_pieces(node: ConvTower, side: int) -> Iterator[Piece]:
 
 def levels_pieces(levels: tuple[Level, ...], width: int, side: int) -> Iterator[Piece]:
     """Yield the pieces of levels one after another, which read a map of a width and a side."""
-    at = _Map(width, side)
+    at = Map(width, side)
     for index, level in enumerate(levels):
         yield from _level(f"levels[{index}]", level, at)
         at = _leaves(level, at)
@@ -200,7 +213,7 @@ def levels_pieces(levels: tuple[Level, ...], width: int, side: int) -> Iterator[
 
 def latent_side(node: Autoencoder) -> int:
     """Return the side of the latent maps of images of the autoencoder's size."""
-    at = _Map(0, node.size)
+    at = Map(0, node.size)
     for level in node.encoder.levels:
         at = _leaves(level, at)
     return at.side
@@ -236,29 +249,29 @@ PARTS: dict[type[Node], Rule] = {
     LatentDiffusion: _diffusion,
     PixelDiffusion: _diffusion,
     ClassCondition: own(lambda node, width: node.classes * width),
-    CrossWidthAttention: linear_parts,
-    JoinedAttention: linear_parts,
+    **map_attention.PARTS,
     GroupNorm: own(lambda node, width: 2 * width),
 }
 
 
-def _joined_cost(node: JoinedAttention, run: Pass) -> int:
-    linear = maps(node, run.model)
-    each = sum([linear[name].weights for name in "qkvo"])
-    read = linear["k_read"].weights + linear["v_read"].weights
-    seen = 4 * linear["q"].outputs * run.tokens * (run.tokens + run.source)
-    return 2 * (run.tokens * each + run.source * read) + seen
-
-
-FLOPS: dict[type[Node], Callable[[Any, Pass], int]] = {JoinedAttention: _joined_cost}
+FLOPS: dict[type[Node], Callable[[Any, Pass], int]] = {
+    **map_attention.FLOPS,
+    ClassCondition: lambda node, run: 0,
+    GivenCondition: lambda node, run: 0,
+}
 
 
 Costs = Iterable[tuple[str, int]]
 
 
+def usual_read(source: int | None) -> int:
+    """Return how many vectors attention reads, where nothing says how many."""
+    return _USUAL_READ if source is None else source
+
+
 def unet_pass(node: UNet, context: int | None, source: int | None) -> tuple[int, Costs]:
     """One map; ``source`` counts the vectors that attention reads."""
-    pieces = unet_pieces(node, _USUAL_READ if source is None else source)
+    pieces = unet_pieces(node, usual_read(source))
     return 1, [(piece.path, piece.operations) for piece in pieces]
 
 

@@ -152,11 +152,11 @@ def _whole_dual_encoder(spec: DualEncoder, context: int | None, source: int | No
     return sum(tokens for tokens, _ in sides.values()), costs
 
 
-def part_costs(part: Model, context: int | None) -> Costs:
+def part_costs(part: Model, context: int | None, source: int | None = None) -> Costs:
     """Return what a pass of a model costs that is a part of another one."""
     from bestiary.sizing.flops import WHOLE  # the table of the rules, which come back here for what stands inside
 
-    return WHOLE[type(part)](part, context, None)
+    return WHOLE[type(part)](part, context, source)
 
 
 WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], Costs]] = {

@@ -16,6 +16,7 @@ from bestiary.sizing import (
     images,
     patch_diffusion,
     pyramids,
+    shared_text,
     speech,
     text_diffusion,
     vector_diffusion,
@@ -372,4 +373,5 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **text_diffusion.PARTS,
     **vector_diffusion.PARTS,
     **codes.PARTS,
+    **shared_text.PARTS,
 }

@@ -115,3 +115,7 @@ WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], tuple[int, Cost
 }
 
 MAPS: dict[type[Node], Callable[[Any, Model], Maps]] = {EmbeddingDenoiser: _denoiser_maps}
+
+FLOPS: dict[type[Node], Callable[[Any, Pass], int]] = {
+    VectorCondition: lambda node, run: 2 * node.width * run.model.dim,
+}

@@ -38,6 +38,20 @@ class JoinedAttention(Attention):
 
 
 @dataclass(frozen=True)
+class NormedWidthAttention(CrossWidthAttention):
+    """The same; the vectors that it reads are normed first (Saharia et al. 2022, section 2.5)."""
+
+    read_norm: Norm = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class NormedJoinedAttention(JoinedAttention):
+    """The same; the vectors that join its own are normed first (Saharia et al. 2022, section 2.5)."""
+
+    read_norm: Norm = field(kw_only=True)
+
+
+@dataclass(frozen=True)
 class Resample(Node):
     """A change of a map's resolution by a factor of two."""
 
@@ -73,6 +87,11 @@ class ConvUp(Resample):
 
 
 @dataclass(frozen=True)
+class TransposedConvUp(Resample):
+    """A transposed convolution of stride two, cut at the right and the bottom: "same" padding turned around."""
+
+
+@dataclass(frozen=True)
 class Conditioning(Node):
     """How a residual block is told the vector of the time step."""
 
@@ -101,6 +120,21 @@ class ResBlock(Node):
     activation: Activation = "silu"
     dropout: float = 0.0
     resample: PoolDown | NearestUp | None = None
+
+
+@dataclass(frozen=True)
+class ScaledResBlock(ResBlock):
+    """The same, its sum multiplied by ``scale``: divided by the root of two, mostly (Saharia et al. 2022, B.1).
+
+    So what many blocks in a row add does not grow (Song et al. 2020, score-based models).
+    """
+
+    scale: float = 0.5**0.5
+
+
+@dataclass(frozen=True)
+class MappedResBlock(ScaledResBlock):
+    """The same with a linear map on every shortcut, also where the width stays (Saharia et al. 2022, figure A.27)."""
 
 
 @dataclass(frozen=True)

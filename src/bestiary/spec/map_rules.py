@@ -20,6 +20,7 @@ from bestiary.spec.feature_maps import (
     PixelTransformer,
     Resample,
     ResBlock,
+    TransposedConvUp,
 )
 from bestiary.spec.models import Model
 from bestiary.spec.node import Node
@@ -41,7 +42,8 @@ def beside(node: UNet) -> Iterator[tuple[Level, tuple[int, ...]]]:
         yield level, tuple(kept.pop() if kept else 0 for _ in level.cells)
 
 
-def _divides(norm: GroupNorm, widths: list[int]) -> Iterator[str]:
+def divides(norm: GroupNorm, widths: list[int]) -> Iterator[str]:
+    """Yield which widths the groups of a norm do not divide."""
     for width in dict.fromkeys(widths):
         if width % norm.groups:
             yield f"{norm.groups} groups do not divide the {width} channels that are normalized"
@@ -53,9 +55,9 @@ def _cells(level: Level, entering: int, extra: tuple[int, ...]) -> Iterator[str]
         if isinstance(cell.res, GainBlock):
             yield "a GainBlock, which no norm stands in, is for CodeEncoder and CodeDecoder"
             return
-        yield from _divides(cell.res.norm, [width + more, level.dim])
+        yield from divides(cell.res.norm, [width + more, level.dim])
     if isinstance(level.resample, ResBlock):
-        yield from _divides(level.resample.norm, [level.dim])
+        yield from divides(level.resample.norm, [level.dim])
 
 
 def _level(node: Level, spec: Model) -> Iterator[str]:
@@ -68,12 +70,12 @@ def _level(node: Level, spec: Model) -> Iterator[str]:
 def _attend(node: PixelStack | PixelTransformer, spec: Model) -> Iterator[str]:
     norms = [part for _, part in walk_once(node) if isinstance(part, GroupNorm)]
     for norm in dict.fromkeys(norms):
-        yield from _divides(norm, [spec.dim])
+        yield from divides(norm, [spec.dim])
 
 
 def _upwards(resample: Resample | ResBlock | None) -> bool:
     how = resample.resample if isinstance(resample, ResBlock) else resample
-    return isinstance(how, NearestUp | ConvUp)
+    return isinstance(how, NearestUp | ConvUp | TransposedConvUp)
 
 
 def _unet(node: UNet, spec: Model) -> Iterator[str]:
@@ -97,7 +99,7 @@ def _unet(node: UNet, spec: Model) -> Iterator[str]:
     for level, extra in beside(node):
         yield from _cells(level, width, extra)
         width = level.dim
-    yield from _divides(node.norm, [width])
+    yield from divides(node.norm, [width])
 
 
 def _conv_tower(node: ConvTower, spec: Model) -> Iterator[str]:
@@ -105,7 +107,7 @@ def _conv_tower(node: ConvTower, spec: Model) -> Iterator[str]:
     for level in node.levels:
         yield from _cells(level, width, (0,) * len(level.cells))
         width = level.dim
-    yield from _divides(node.norm, [width])
+    yield from divides(node.norm, [width])
     if any(part.time is not None for _, part in walk_once(node) if isinstance(part, ResBlock)):
         yield "an autoencoder knows no time step that a block could be told"
     if any(isinstance(part, CrossWidthAttention | JoinedAttention) for _, part in walk_once(node)):

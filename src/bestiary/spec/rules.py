@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, TypeGuard, cast
 
-from bestiary.spec import cascade_rules, map_rules, vector_rules
+from bestiary.spec import cascade_rules, map_rules, shared_text_rules, vector_rules
 from bestiary.spec.agents import RULES as AGENTS
 from bestiary.spec.codes import RULES as CODES
 from bestiary.spec.convolutional import RULES as CONVOLUTIONAL
@@ -22,7 +22,7 @@ from bestiary.spec.embeddings import (
     Tokens,
 )
 from bestiary.spec.experts import Experts
-from bestiary.spec.feature_maps import CrossWidthAttention, JoinedAttention
+from bestiary.spec.feature_maps import CrossWidthAttention, JoinedAttention, NormedJoinedAttention, NormedWidthAttention
 from bestiary.spec.fields import misfit
 from bestiary.spec.folding import RULES as FOLDING
 from bestiary.spec.fusion import Fusion, SideAttention, fusions, side_width
@@ -410,7 +410,9 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     BoundedAttention: _projected_otherwise,
     CrossAttention: _attention,
     CrossWidthAttention: _attention,
+    NormedWidthAttention: _attention,
     JoinedAttention: _joined_attention,
+    NormedJoinedAttention: _joined_attention,
     RelativeAttention: _relative,
     TiedRelativeAttention: _relative,
     TwoStreamAttention: _relative,
@@ -459,6 +461,7 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **map_rules.RULES,
     **cascade_rules.RULES,
     **vector_rules.RULES,
+    **shared_text_rules.RULES,
     PaddedTokens: _padded_tokens,
 }
 

@@ -22,6 +22,7 @@ from bestiary.spec import (
     PatchDiffusion,
     PixelDiffusion,
     PriorCascade,
+    SharedTextCascade,
 )
 from bestiary.untrusted import quoted
 
@@ -37,6 +38,7 @@ _TOLD: dict[type[Any], Callable[..., Tensor]] = {
     CodeWriter: draw_codes,
     LatentDiffusion: diffuse.draw,
     PriorCascade: diffuse.draw_by_vector,
+    SharedTextCascade: diffuse.draw_shared,
 }
 """What draws pictures of texts, by the kind of model."""
 

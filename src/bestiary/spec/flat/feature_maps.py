@@ -18,6 +18,7 @@ from bestiary.spec.feature_maps import (
     GainBlock,
     JoinedAttention,
     Level,
+    MappedResBlock,
     MaxDown,
     NearestUp,
     PixelStack,
@@ -25,11 +26,14 @@ from bestiary.spec.feature_maps import (
     PoolDown,
     Resample,
     ResBlock,
+    ScaledResBlock,
     ScaleShift,
+    TransposedConvUp,
 )
 from bestiary.spec.flat.ops import Line
 from bestiary.spec.fold import fold
 from bestiary.spec.patch_diffusion import PatchDenoiser, PatchDiffusion
+from bestiary.spec.shared_text import EfficientUNet, NoiseLevel, PooledText
 from bestiary.spec.stacks import Stack
 from bestiary.spec.text_diffusion import (
     Cascade,
@@ -47,21 +51,25 @@ Layers = Callable[[Stack, int], Iterator[Line]]
 Text = Callable[[Any], Iterator[Line]]
 """What writes out a tower of text."""
 
-_RESAMPLES: dict[type[Resample], tuple[str, str]] = {
+RESAMPLES: dict[type[Resample], tuple[str, str]] = {
     ConvDown: ("conv(x, stride=2)", "half the side"),
     CornerConvDown: ("conv(pad(x, right=1, bottom=1), stride=2)", "half the side"),
     PoolDown: ("mean_of_four({})", "half the side"),
     NearestUp: ("repeat_each_pixel({})", "twice the side"),
     MaxDown: ("greatest_of_four({})", "half the side"),
     ConvUp: ("conv(repeat_each_pixel(x))", "twice the side"),
+    TransposedConvUp: ("transposed_conv(x, stride=2)", "twice the side"),
 }
+
+
+_SUM = "shortcut(x) + conv(h)"
 
 
 def _res(node: ResBlock, entering: str, dim: int) -> Iterator[Line]:
     act = node.activation
     yield f"h = {act}(group_norm(x))", f"{node.norm.groups} groups"
     if node.resample is not None:
-        code, remark = _RESAMPLES[type(node.resample)]
+        code, remark = RESAMPLES[type(node.resample)]
         yield f"h, x = {code.format('h')}, {code.format('x')}", remark
     if node.time is None:
         yield f"h = {act}(group_norm(conv(h)))", f"{entering} -> {dim}"
@@ -70,7 +78,9 @@ def _res(node: ResBlock, entering: str, dim: int) -> Iterator[Line]:
         yield f"h = {act}(group_norm(conv(h)) * (1 + scale) + shift)", f"{entering} -> {dim}"
     else:
         yield f"h = {act}(group_norm(conv(h) + {act}(t) @ W + b))", f"{entering} -> {dim}"
-    yield "x = shortcut(x) + conv(h)", "a linear map of each pixel where the width changes, or x itself"
+    sum_ = f"({_SUM}) * {node.scale:.4g}" if isinstance(node, ScaledResBlock) else _SUM
+    where = "" if isinstance(node, MappedResBlock) else " where the width changes, or x itself"
+    yield f"x = {sum_}", f"a linear map of each pixel{where}"
 
 
 def _gain(node: GainBlock, dim: int) -> Iterator[Line]:
@@ -90,7 +100,8 @@ def _attend(node: Attend, dim: int, layers: Layers) -> Iterator[Line]:
         yield "x = y + map(x @ Wout + b)", ""
 
 
-def _cell(cell: Cell, dim: int, entering: str, reads: bool, layers: Layers) -> Iterator[Line]:
+def cell_lines(cell: Cell, dim: int, entering: str, reads: bool, layers: Layers) -> Iterator[Line]:
+    """Yield the lines of a cell, which reads what stands opposite or not."""
     if reads:
         yield "x = concat(x, kept.pop())", "what stands opposite"
     yield from _gain(cell.res, dim) if isinstance(cell.res, GainBlock) else _res(cell.res, entering, dim)
@@ -105,29 +116,43 @@ def level_lines(level: Level, name: str, layers: Layers, keeps: bool = False, re
         indent = "    " if times > 1 else ""
         if times > 1:
             yield f"repeat {times} times:", "each with weights of its own"
-        lines = [*_cell(cell, level.dim, "what enters", reads, layers), *([("kept.push(x)", "")] if keeps else [])]
+        lines = [*cell_lines(cell, level.dim, "what enters", reads, layers), *([("kept.push(x)", "")] if keeps else [])]
         yield from ((indent + code, remark) for code, remark in lines)
     if isinstance(level.resample, ResBlock):
         yield from _res(level.resample, str(level.dim), level.dim)
     elif level.resample is not None:
-        code, remark = _RESAMPLES[type(level.resample)]
+        code, remark = RESAMPLES[type(level.resample)]
         yield f"x = {code.format('x')}", remark
     if keeps and level.resample is not None:
         yield "kept.push(x)", ""
 
 
-def unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
-    """Yield the lines of a U-Net."""
+def told_lines(node: UNet | EfficientUNet) -> Iterator[Line]:
+    """Yield the lines of what blocks are told."""
+    hidden = node.time.hidden
+    act, width = node.activation, node.time.width or node.dim
     waves = "sines, cosines" if isinstance(node.time.waves, TimeSines) else "cosines, sines"
-    yield f"t = {node.activation}(waves(timestep) @ W1 + b1) @ W2 + b2", f"{waves}: {node.dim} -> {node.time.hidden}"
+    yield f"t = {act}(waves(timestep) @ W1 + b1) @ W2 + b2", f"{waves}: {width} -> {hidden}"
     for condition in node.conditions:
         if isinstance(condition, ClassCondition):
             yield "t = t + class[class_labels]", f"{condition.classes} classes"
         elif isinstance(condition, VectorCondition):
-            yield "t = t + vector @ W + b", f"{condition.width} -> {node.time.hidden}"
+            yield "t = t + vector @ W + b", f"{condition.width} -> {hidden}"
         elif isinstance(condition, GivenCondition):
-            yield "t = t + vector", f"{node.time.hidden} wide, as it is given"
-    if any(isinstance(part, CrossWidthAttention | JoinedAttention) for _, part in walk_once(node)):
+            yield "t = t + vector", f"{hidden} wide, as it is given"
+        elif isinstance(condition, PooledText):
+            yield "p = layer_norm(encoder_hidden_states)", f"[B, S, {condition.width}]"
+            yield "c = mean(p) + position", "asks them and itself"
+            yield "p = attention(c, concat(c, p))", f"{condition.heads} heads"
+            yield "t = t + layer_norm(p @ W + b)", f"{condition.width} -> {hidden}"
+        elif isinstance(condition, NoiseLevel):
+            yield f"t = t + {act}(waves(noise_level) @ W1 + b1) @ W2 + b2", f"{condition.width} -> {hidden}"
+
+
+def unet_lines(node: UNet, layers: Layers) -> Iterator[Line]:
+    """Yield the lines of a U-Net."""
+    yield from told_lines(node)
+    if any(type(part) in (CrossWidthAttention, JoinedAttention) for _, part in walk_once(node)):
         yield "memory = encoder_hidden_states", "what attention reads"
     yield "x = conv(sample)", f"[B, {node.channels}, {node.size}, {node.size}] -> {node.dim} channels"
     yield "kept = [x]", ""

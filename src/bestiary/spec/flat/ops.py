@@ -8,7 +8,13 @@ from typing import Any
 from bestiary.spec.control import LastHidden
 from bestiary.spec.detection import PlacedAttention, PlacedCrossAttention
 from bestiary.spec.experts import Experts, Top1, Top2
-from bestiary.spec.feature_maps import CrossWidthAttention, GroupNorm, JoinedAttention
+from bestiary.spec.feature_maps import (
+    CrossWidthAttention,
+    GroupNorm,
+    JoinedAttention,
+    NormedJoinedAttention,
+    NormedWidthAttention,
+)
 from bestiary.spec.fusion import Fusion
 from bestiary.spec.global_context import GlobalQueryAttention
 from bestiary.spec.images import WindowBias
@@ -221,6 +227,11 @@ def _joined(op: JoinedAttention, x: str, dim: int) -> Work:
     return f"a @ Wo{bias['o']}"
 
 
+def _reading_normed(op: NormedJoinedAttention | NormedWidthAttention, x: str, dim: int) -> Work:
+    yield f"memory = {norm_word(op.read_norm)}(encoder_hidden_states)", f"{op.width} wide"
+    return (yield from (_joined(op, x, dim) if isinstance(op, JoinedAttention) else _attention(op, x, dim)))
+
+
 def _global_query(op: GlobalQueryAttention, x: str, dim: int) -> Work:
     head_dim = op.head_dim or dim // op.heads
     bias = {name: f" + b{name}" if name in op.bias else "" for name in "kvo"}
@@ -296,7 +307,9 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     GlobalQueryAttention: _global_query,
     CrossAttention: _attention,
     CrossWidthAttention: _attention,
+    NormedWidthAttention: _reading_normed,
     JoinedAttention: _joined,
+    NormedJoinedAttention: _reading_normed,
     RelativeAttention: _recurrent,
     TiedRelativeAttention: _recurrent,
     TwoStreamAttention: _recurrent,

@@ -19,7 +19,7 @@ from bestiary.spec.embeddings import (
     TaskTokens,
     Tokens,
 )
-from bestiary.spec.flat import codes, control, feature_maps, folding, vector_diffusion
+from bestiary.spec.flat import codes, control, feature_maps, folding, shared_text, vector_diffusion
 from bestiary.spec.flat.detection import WHOLE as DETECTION
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
@@ -114,6 +114,7 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     **feature_maps.sheets(_stack_lines, _text_lines),
     **vector_diffusion.sheets(_stack_lines, _text_lines),
     **codes.sheets(_stack_lines, _one_tower),
+    **shared_text.sheets(_stack_lines, _text_lines),
     FoldingModel: folding.sheet,
     **MULTIMODAL,
     **VISION_LANGUAGE,
