@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from bestiary.sizing.feature_maps import Piece, conv, levels_pieces
+from bestiary.sizing.convolution_blocks import conv
+from bestiary.sizing.feature_maps import Piece, levels_pieces
 from bestiary.sizing.inside import Parts, Rule, inside, model_inside, own
 from bestiary.sizing.linear import Maps
 from bestiary.sizing.multimodal import part_costs

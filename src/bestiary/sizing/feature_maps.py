@@ -7,10 +7,10 @@ walked once, and its pieces give both counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from bestiary.sizing import map_attention
+from bestiary.sizing.convolution_blocks import block, both, conv, res_block
 from bestiary.sizing.cost import Pass, cost
 from bestiary.sizing.inside import Parts, Rule, model_inside, own, parts_of
 from bestiary.sizing.layers import runs
@@ -25,12 +25,10 @@ from bestiary.spec import (
     ConvTower,
     ConvUp,
     CornerConvDown,
-    GainBlock,
     GivenCondition,
     GroupNorm,
     LatentDiffusion,
     Level,
-    MappedResBlock,
     Model,
     NearestUp,
     Node,
@@ -63,51 +61,11 @@ class Map(NamedTuple):
     side: int
 
 
-def conv(inputs: int, outputs: int, kernel: int, side: int, bias: bool = True) -> tuple[int, int]:
-    """Return the parameters and the operations of a convolution that gives a map with such a side."""
-    linear = Linear(inputs * kernel**2, outputs, bias)
-    return linear.parameters, 2 * linear.weights * side**2
-
-
-def both(*sizes: tuple[int, int]) -> tuple[int, int]:
-    """Return sizes added."""
-    return sum([first for first, _ in sizes]), sum([second for _, second in sizes])
-
-
 def resampled(node: Resample, side: int) -> int:
     """Return the side of a map whose side this was."""
     if isinstance(node, ConvUp | NearestUp | TransposedConvUp):
         return 2 * side
     return (side + 1) // 2 if isinstance(node, ConvDown) else side // 2
-
-
-def _res(node: ResBlock, entering: int, dim: int, time: int, side: int) -> tuple[int, int]:
-    """Size a residual block that gives a map with such a side."""
-    told = 0 if node.time is None else dim * _TOLD[type(node.time).__name__]
-    return both(
-        (2 * entering + 2 * dim, 0),
-        conv(entering, dim, 3, side),
-        conv(time, told, 1, 1) if told else (0, 0),
-        conv(dim, dim, 3, side),
-        conv(entering, dim, 1, side) if isinstance(node, MappedResBlock) or entering != dim else (0, 0),
-    )
-
-
-def _gain(node: GainBlock, entering: int, dim: int, side: int) -> tuple[int, int]:
-    """Size a block of convolutions at a quarter of the width, and the map on its shortcut."""
-    widths = (entering, *(dim // 4 for _ in node.kernels[1:]), dim)
-    convs = [conv(*ends, kernel, side) for ends, kernel in zip(pairwise(widths), node.kernels, strict=True)]
-    return both(*convs, conv(entering, dim, 1, side) if entering != dim else (0, 0))
-
-
-def _block(node: ResBlock | GainBlock, entering: int, dim: int, time: int, side: int) -> tuple[int, int]:
-    if isinstance(node, GainBlock):
-        return _gain(node, entering, dim, side)
-    return _res(node, entering, dim, time, side)
-
-
-_TOLD = {"Shift": 1, "ScaleShift": 2}
-"""How many numbers of each channel the time step gives."""
 
 
 def _attend(node: PixelStack | PixelTransformer, level: Model, side: int, read: int) -> tuple[int, int]:
@@ -125,7 +83,7 @@ def cell_sizes(
     cell: Cell, entering: int, level: Model, time: int, side: int, read: int
 ) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield the sizes of a cell's modules, by their names."""
-    yield "res", _block(cell.res, entering, level.dim, time, side)
+    yield "res", block(cell.res, entering, level.dim, time, side)
     if isinstance(cell.attend, PixelStack | PixelTransformer):
         yield "attend", _attend(cell.attend, level, side, read)
 
@@ -160,7 +118,7 @@ def _leaves(level: Level, at: Map) -> Map:
 def resample_size(node: Resample | ResBlock, dim: int, time: int, side: int) -> tuple[int, int]:
     """Size what changes the resolution, to a side."""
     if isinstance(node, ResBlock):
-        return _res(node, dim, dim, time, side)
+        return res_block(node, dim, dim, time, side)
     return conv(dim, dim, 3, side) if isinstance(node, ConvDown | CornerConvDown | ConvUp) else (0, 0)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from bestiary.sizing.convolution_blocks import both, conv
 from bestiary.sizing.cost import Pass, branch_costs, cost
-from bestiary.sizing.feature_maps import Piece, both, cell_sizes, condition_pieces, conv, resampled, usual_read
+from bestiary.sizing.feature_maps import Piece, cell_sizes, condition_pieces, resampled, usual_read
 from bestiary.sizing.inside import Parts, Rule, inside, model_inside
 from bestiary.sizing.linear import Linear
 from bestiary.sizing.multimodal import part_costs
