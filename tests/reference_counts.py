@@ -113,9 +113,10 @@ def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -
     kinds = spec.Classifier | spec.DistilledClassifier | spec.MeanClassifier
     labels = [head.labels for head in node.heads.values() if isinstance(head, kinds)]
     total = sum(size for _, size in built(config | ({"num_labels": labels[0]} if labels else {}), class_name))
-    if node.heads.get("lm") == spec.LMHead(tied=False) and isinstance(node, spec.EncoderDecoder):
+    text: Any = spec.text_side(node)
+    if node.heads.get("lm") == spec.LMHead(tied=False) and isinstance(text, spec.EncoderDecoder):
         # transformers 5 ties the head of T5 1.1 whatever the config says, so its own output matrix is missing there.
-        total += node.dim * node.encoder.embed.vocab
+        total += text.dim * text.encoder.embed.vocab
         adjusted = "its head counted untied, as published"
     return Reference(total, class_name, adjusted)
 
@@ -169,11 +170,20 @@ def with_frozen(node: Any, prefer: str | None = None) -> Reference:
     return Reference(sum(parameter.numel() for parameter in model.parameters()), class_name, "what is frozen included")
 
 
+def one_map(node: Any, prefer: str | None = None) -> Reference:
+    """Count the first LLaVA as if a second map stood behind its only one, as in later ones and in the library."""
+    if not isinstance(node.connector, spec.LinearConnector):
+        return spelled(node, prefer)
+    found = spelled(node.replace(connector=spec.MLPConnector()), prefer)
+    return Reference(found.parameters - node.dim * (node.dim + 1), found.made, "less its connector's second map")
+
+
 ADJUSTED: dict[str, Callable[[Any, str | None], Reference]] = {
     "detr": with_frozen,
     "dit": with_copies,
     "gpt-3": dense,
     "hubert": without_units,
+    "llava": one_map,
     "transformer": first_transformer,
 }
 """Entries that no published format says as they are."""

@@ -43,6 +43,7 @@ TEXTS = {
     "restore-image": [],
     "fold": ["MKTAYIAK"],
     "rank-captions": ["a cat", "a dog"],
+    "answer": ["What is this?"],
     "act": ["CartPole-v1"],
     "draw": ["a red cat"],
 }
@@ -62,6 +63,7 @@ KEYS = {
     "draw": {"input", "picture"},
     "act": {"environment", "steps", "return", "random"},
     "rank-captions": {"image", "text", "probability", "logit"},
+    "answer": {"image", "question", "text"},
 }
 
 
@@ -77,6 +79,7 @@ JOBS = {
     "masked-image-modeling": "restore-image",
     "structure": "fold",
     "contrastive": "rank-captions",
+    "image-text-to-text": "answer",
     "next-action": "act",
     "text-to-image": "draw",
     "class-to-image": "draw",

@@ -8,10 +8,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import CLIPVisionConfig, LlavaConfig, PretrainedConfig, SiglipVisionConfig
+from transformers import (
+    Blip2Config,
+    Blip2QFormerConfig,
+    Blip2VisionConfig,
+    CLIPVisionConfig,
+    LlavaConfig,
+    PretrainedConfig,
+    SiglipVisionConfig,
+)
 
 from references.drawn import TOKENS, kept, texts
+from references.early import opt
 from references.llamas import llama, mistral, qwen3
+from references.pairs import t5, t5_gated
 from references.row import KEY_BIASES, Row, encoder_sizes
 
 ROOM = 6
@@ -33,10 +43,10 @@ def showing(config: Any, side: str | None) -> dict[str, Tensor]:
     return {"input_ids": ids, "pixel_values": pixels} | ({} if side is None else {"attention_mask": keep})
 
 
-def tower(kind: Any, random: Random, across: int = 2, **changes: Any) -> dict[str, Any]:
-    """Draw a reader of images of two layers, ``across`` patches on a side."""
+def tower(kind: Any, random: Random, **changes: Any) -> dict[str, Any]:
+    """Draw a reader of images of two layers, which cuts four patches."""
     patch = random.choice((3, 5))
-    sizes = {"image_size": patch * across, "patch_size": patch, "num_channels": random.choice((1, 3))}
+    sizes = {"image_size": patch * 2, "patch_size": patch, "num_channels": random.choice((1, 3))}
     return kind(**{**encoder_sizes(random), **sizes, "num_hidden_layers": 2, **changes}).to_dict()
 
 
@@ -58,6 +68,27 @@ def _tied(random: Random, **changes: Any) -> PretrainedConfig:
     return llava(random, text=partial(llama, tie_word_embeddings=True), **changes)
 
 
+def blip2(random: Random, text: Any = opt, **changes: Any) -> PretrainedConfig:
+    words, image = text(random), tower(Blip2VisionConfig, random, num_channels=3, qkv_bias=random.choice((True, False)))
+    drawn = encoder_sizes(random, cross_attention_frequency=random.choice((2, 3)), num_hidden_layers=3)
+    former = Blip2QFormerConfig(**drawn, encoder_hidden_size=image["hidden_size"]).to_dict()
+    return Blip2Config(
+        vision_config=image,
+        qformer_config=former,
+        text_config=words.to_dict(),
+        num_query_tokens=PER_IMAGE,
+        image_token_index=random.choice((5, words.vocab_size - 1)),
+        **changes,
+    )
+
+
+def showing_pair(config: Any, side: str | None) -> dict[str, Tensor]:
+    """Draw those, and what the decoder has written so far."""
+    past = kept(TOKENS - 2, side)
+    given = showing(config, side) | {"decoder_input_ids": texts(config.text_config, past)}
+    return given | ({} if side is None else {"decoder_attention_mask": past})
+
+
 _PARTS = [f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj", "out_proj")]
 _LAST = [f"encoder.layers.1.{part}" for part in (*_PARTS, "layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2")]
 _BEHIND = tuple(f"vision_tower.post_layernorm.{kind}" for kind in ("weight", "bias"))
@@ -76,6 +107,9 @@ def _row(label: str, config: Any, unread: tuple[str, ...] = UNREAD, name: str = 
     return Row(f"Llava{name}", config, label, given=showing, idle=unread, unseen=(*KEY_BIASES, *unread))
 
 
+_BLIP2 = ("Blip2ForConditionalGeneration", "Blip2Model")
+_PAIR: dict[str, Any] = {"caches": False, "steady": False}
+
 ROWS: tuple[Row, ...] = (
     _row("", llava),
     _row("", llava, name="Model"),
@@ -84,4 +118,8 @@ ROWS: tuple[Row, ...] = (
     _row("tied", _tied),
     _row("siglip", _siglip, (*UNREAD, *SUMMARY)),
     _row("layers", partial(llava, vision_feature_layer=[-1, 0]), _BEHIND),
+    # What it answers with holds no cache: test_vision_language.py compares what both write with theirs.
+    *(Row(name, blip2, given=showing, caches=False) for name in _BLIP2),
+    *(Row(name, partial(blip2, text=t5), "t5", given=showing_pair, **_PAIR) for name in _BLIP2),
+    Row(_BLIP2[0], partial(blip2, text=t5_gated), "gated", given=showing_pair, **_PAIR),
 )
