@@ -44,7 +44,8 @@ def verb(
 
     It does what its heads are for: continues, answers or translates texts, fills masks, tells replaced words, ranks
     sentences by their likeness to the first, classifies texts, pictures and sounds, draws, ranks captions of a picture,
-    writes down what is said in a WAV file, folds a protein, or acts in an environment by its name.
+    writes them, answers questions about it, writes down what is said in a WAV file, folds a protein, or acts in an
+    environment by its name.
 
     A folder or file is a checkpoint; OWNER/NAME is one on the hub, and so is NAME where an entry has published weights.
     NAME:tiny needs no download: it is the same architecture, small, with random weights, and says nothing sensible.
