@@ -68,6 +68,7 @@ BUILT: dict[str, Model] = {
     ),
     "llava": make("llava", image=TOWERS["clip_vision"], text=WORDS, token=3),
     "llava of three layers": make("llava_linear", image=TOWERS["clip_vision"], text=WORDS, token=3, layers=(-1, 0, 1)),
+    "vip_llava": make("vip_llava", image=TOWERS["clip_vision"], text=WORDS, token=3, layers=(-1, 1)),
     "llava of what asks": VisionLanguage(
         16,
         make("clip_vision", **VISION).with_heads({}),

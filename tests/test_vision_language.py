@@ -15,6 +15,7 @@ from command_line import bestiary as command
 from comparison import Case, saved_and_loaded
 from multimodal_models import BUILT
 from references.shown import ROWS, showing
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
 import bestiary
@@ -23,6 +24,7 @@ from bestiary.generate import generate
 from bestiary.nn import build
 from bestiary.sizing import cache_bytes
 from bestiary.spec import VisionLanguage
+from bestiary.weights.translate import understand
 
 SIDE = 12
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -86,6 +88,108 @@ def test_what_does_not_go_together_is_refused() -> None:
     asking = BUILT["llava of what asks"]
     with pytest.raises(BestiaryError, match="it asks vectors 20 wide, but what is read of an image is 24"):
         bestiary.build(asking.at("connector.former.stack.layers[*].cross.width", 20))
+
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "llava:7b-v1.5": {
+        "architectures": ["LlavaForConditionalGeneration"],
+        "ignore_index": -100,
+        "image_token_index": 32000,
+        "model_type": "llava",
+        "pad_token_id": 32001,
+        "projector_hidden_act": "gelu",
+        "text_config": {
+            "_name_or_path": "lmsys/vicuna-7b-v1.5",
+            "architectures": ["LlamaForCausalLM"],
+            "max_position_embeddings": 4096,
+            "model_type": "llama",
+            "rms_norm_eps": 1e-05,
+            "torch_dtype": "float16",
+            "vocab_size": 32064,
+        },
+        "tie_word_embeddings": False,
+        "torch_dtype": "float16",
+        "transformers_version": "4.36.0.dev0",
+        "vision_config": {
+            "hidden_size": 1024,
+            "image_size": 336,
+            "intermediate_size": 4096,
+            "model_type": "clip_vision_model",
+            "num_attention_heads": 16,
+            "num_hidden_layers": 24,
+            "patch_size": 14,
+            "projection_dim": 768,
+            "vocab_size": 32000,
+        },
+        "vision_feature_layer": -2,
+        "vision_feature_select_strategy": "default",
+        "vocab_size": 32064,
+    },
+    "blip-2:opt-2.7b": {
+        "architectures": ["Blip2ForConditionalGeneration"],
+        "image_text_hidden_size": 256,
+        "image_token_index": 50265,
+        "initializer_factor": 1.0,
+        "initializer_range": 0.02,
+        "model_type": "blip-2",
+        "num_query_tokens": 32,
+        "qformer_config": {"classifier_dropout": None, "model_type": "blip_2_qformer"},
+        "text_config": {
+            "_name_or_path": "facebook/opt-2.7b",
+            "activation_dropout": 0.0,
+            "architectures": ["OPTForCausalLM"],
+            "eos_token_id": 50118,
+            "ffn_dim": 10240,
+            "hidden_size": 2560,
+            "model_type": "opt",
+            "num_attention_heads": 32,
+            "num_hidden_layers": 32,
+            "prefix": "</s>",
+            "torch_dtype": "float16",
+            "vocab_size": 50304,
+            "word_embed_proj_dim": 2560,
+        },
+        "torch_dtype": "float32",
+        "transformers_version": "4.47.0.dev0",
+        "use_decoder_only_language_model": True,
+        "vision_config": {
+            "dropout": 0.0,
+            "initializer_factor": 1.0,
+            "model_type": "blip_2_vision_model",
+            "num_channels": 3,
+            "projection_dim": 512,
+        },
+    },
+}
+"""Configs of the hub, whose parts leave out what their libraries take by default."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_configs_are_what_the_entries_say(name: str) -> None:
+    config = PUBLISHED[name]
+    rows = config["text_config"]["vocab_size"]  # files of one of them were given more rows of the table later on
+    assert understand(config, "config.json").spec == bestiary.spec(name).at("text.embed.vocab", rows)
+    del config["text_config"]["vocab_size"]
+    usual = {"llava": 32000, "blip-2": 50272}[name.partition(":")[0]]
+    assert understand(config, "config.json").spec.at("text.embed.vocab") == usual
+
+
+def test_reads_towers_by_their_older_names(tmp_path: Path) -> None:
+    llava(tmp_path, old=True)
+    tensors = load_file(tmp_path / "model.safetensors")
+    now = bestiary.load(tmp_path).state_dict()
+    older = {name.replace("vision_tower.", "vision_tower.vision_model."): tensor for name, tensor in tensors.items()}
+    save_file(older, tmp_path / "model.safetensors")
+    again = bestiary.load(tmp_path).state_dict()
+    assert all(torch.equal(again[name], tensor) for name, tensor in now.items())
+    text = bestiary.load(tmp_path, task="base")
+    assert list(text.spec.heads) == []
+
+
+def test_ties_must_be_said_of_the_language_model() -> None:
+    config = {**PUBLISHED["llava:7b-v1.5"], "tie_word_embeddings": True}
+    with pytest.raises(BestiaryError, match="the language model's own is not; say it in both places"):
+        understand(config, "config.json")
 
 
 def test_caches_as_its_language_model_does() -> None:

@@ -16,6 +16,7 @@ from transformers import (
     LlavaConfig,
     PretrainedConfig,
     SiglipVisionConfig,
+    VipLlavaConfig,
 )
 
 from references.drawn import TOKENS, kept, texts
@@ -58,6 +59,17 @@ def llava(random: Random, text: Any = llama, kind: Any = CLIPVisionConfig, **cha
         "multimodal_projector_bias": random.choice((True, False)),
     }
     return LlavaConfig(vision_config=tower(kind, random), text_config=words, **(settings | changes))
+
+
+def vip_llava(random: Random, **changes: Any) -> PretrainedConfig:
+    words = llama(random).to_dict()
+    settings = {
+        "image_token_index": random.choice((5, words["vocab_size"] - 1)),
+        "projector_hidden_act": random.choice(("gelu", "relu")),
+        "projector_layernorm_eps": random.choice((1e-5, 1e-3)),
+        "vision_feature_layer": random.choice(([-1, -2], [2, 0, 1])),
+    }
+    return VipLlavaConfig(vision_config=tower(CLIPVisionConfig, random), text_config=words, **(settings | changes))
 
 
 def _siglip(random: Random, **changes: Any) -> PretrainedConfig:
@@ -108,6 +120,7 @@ def _row(label: str, config: Any, unread: tuple[str, ...] = UNREAD, name: str = 
 
 
 _BLIP2 = ("Blip2ForConditionalGeneration", "Blip2Model")
+_VIP = ("VipLlavaForConditionalGeneration", "VipLlavaModel")
 _PAIR: dict[str, Any] = {"caches": False, "steady": False}
 
 ROWS: tuple[Row, ...] = (
@@ -118,6 +131,7 @@ ROWS: tuple[Row, ...] = (
     _row("tied", _tied),
     _row("siglip", _siglip, (*UNREAD, *SUMMARY)),
     _row("layers", partial(llava, vision_feature_layer=[-1, 0]), _BEHIND),
+    *(Row(name, vip_llava, given=showing, idle=_BEHIND, unseen=(*KEY_BIASES, *_BEHIND)) for name in _VIP),
     # What it answers with holds no cache: test_vision_language.py compares what both write with theirs.
     *(Row(name, blip2, given=showing, caches=False) for name in _BLIP2),
     *(Row(name, partial(blip2, text=t5), "t5", given=showing_pair, **_PAIR) for name in _BLIP2),

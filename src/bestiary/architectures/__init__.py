@@ -234,6 +234,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "blip2": Architecture(blip2.blip2, "image-text-to-text", {}),
     "blip2_vision": Architecture(blip2.blip2_vision, "base", {}),
     "qformer": Architecture(blip2.qformer, "base", {}),
+    "vip_llava": Architecture(llava.vip_llava, "image-text-to-text", {"base": heads.no_head}),
     "llava_linear": Architecture(llava.llava_linear, "image-text-to-text", {"base": heads.no_head}),
     "decision_transformer": Architecture(control.decision_transformer, "next-action", {}),
     "rt1": Architecture(rt1.rt1, "next-action", {}),

@@ -9,8 +9,10 @@ from bestiary.spec import (
     Activation,
     Embedded,
     HiddenVectors,
+    LayerNorm,
     LinearConnector,
     MLPConnector,
+    NormedMLPConnector,
     Transformer,
     VisionLanguage,
 )
@@ -39,6 +41,12 @@ def llava(
 def llava_linear(model: VisionLanguage) -> VisionLanguage:
     """LLaVA 1 (Liu et al. 2023): the same through one linear map."""
     return model.replace(connector=LinearConnector())
+
+
+@varies(llava, layers=(-2, -5, -8, -11, 6), fixed={"skipped": 1, "bias": True})
+def vip_llava(model: VisionLanguage, *, eps: float = 1e-5) -> VisionLanguage:
+    """ViP-LLaVA (Cai et al. 2023): what five layers of CLIP leave, normed, so that marks on a picture are seen too."""
+    return model.replace(connector=NormedMLPConnector(model.at("connector.activation"), norm=LayerNorm(eps)))
 
 
 def without_embedding(image: Transformer) -> Transformer:

@@ -16,6 +16,7 @@ from bestiary.nn.base import Model
 from bestiary.nn.cache import Cache
 from bestiary.nn.context import Context
 from bestiary.nn.embeddings import Tokens
+from bestiary.nn.norms import norm
 from bestiary.nn.output import Output
 from bestiary.spec.vision_language import layer_of, read_width
 
@@ -49,6 +50,18 @@ class MLPConnector(nn.Module):
         return self.down(self.activation(self.up(x)))
 
 
+class NormedMLPConnector(MLPConnector):
+    """The same behind a norm."""
+
+    def __init__(self, node: spec.NormedMLPConnector, model: spec.VisionLanguage, make: Make) -> None:
+        super().__init__(node, model, make)
+        self.norm = norm(node.norm, read_width(model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[B, S, width]`` to ``[B, S, dim]``."""
+        return super().forward(self.norm(x))
+
+
 class QueryConnector(nn.Module):
     """Learned queries ask, and their answers are mapped."""
 
@@ -65,6 +78,7 @@ class QueryConnector(nn.Module):
 CONNECTORS: dict[type[spec.Connector], Callable[[Any, spec.VisionLanguage, Make], nn.Module]] = {
     spec.LinearConnector: LinearConnector,
     spec.MLPConnector: MLPConnector,
+    spec.NormedMLPConnector: NormedMLPConnector,
     spec.QueryConnector: QueryConnector,
 }
 

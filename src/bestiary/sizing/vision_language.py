@@ -14,6 +14,7 @@ from bestiary.spec import (
     MLPConnector,
     Model,
     Node,
+    NormedMLPConnector,
     Queries,
     QueryConnector,
     VisionLanguage,
@@ -26,6 +27,11 @@ from bestiary.spec import (
 def _queries(node: Queries, width: int, model: Model) -> Parts:
     yield "queries", node.count * width
     yield from inside("norm", node.norm, width, model)
+
+
+def _normed_mlp(node: NormedMLPConnector, width: int, model: Any) -> Parts:
+    yield from inside("norm", node.norm, read_width(model), model)
+    yield from each_map(node, width, model)
 
 
 def _query_connector(node: QueryConnector, width: int, model: Model) -> Parts:
@@ -50,6 +56,7 @@ MAPS: dict[type[Node], Callable[[Any, Any], Maps]] = {
     Queries: lambda node, model: {},
     LinearConnector: lambda node, model: {"map": Linear(read_width(model), model.dim)},
     MLPConnector: _mlp_maps,
+    NormedMLPConnector: _mlp_maps,
     QueryConnector: lambda node, model: {"map": Linear(node.former.dim, model.dim)},
 }
 
@@ -57,6 +64,7 @@ PARTS: dict[type[Node], Rule] = {
     Queries: _queries,
     LinearConnector: each_map,
     MLPConnector: each_map,
+    NormedMLPConnector: _normed_mlp,
     QueryConnector: _query_connector,
     VisionLanguage: _vision_language,
 }
@@ -72,6 +80,7 @@ FLOPS: dict[type[Node], Callable[[Any, Pass], int]] = {
     Queries: each,
     LinearConnector: each,
     MLPConnector: each,
+    NormedMLPConnector: each,
     QueryConnector: _query_cost,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bestiary.spec.edit import walk_once
@@ -13,6 +13,7 @@ from bestiary.spec.heads import Head
 from bestiary.spec.images import places
 from bestiary.spec.models import Model, Transformer, heads_of, no_heads, vocabulary
 from bestiary.spec.node import Node
+from bestiary.spec.norms import LayerNorm, Norm
 from bestiary.spec.ops import Activation
 from bestiary.spec.queries import Queries
 from bestiary.spec.stacks import runs
@@ -46,6 +47,13 @@ class MLPConnector(Connector):
 
     activation: Activation = "gelu"
     bias: bool = True
+
+
+@dataclass(frozen=True)
+class NormedMLPConnector(MLPConnector):
+    """The same behind a norm, for what several layers leave is not of one size (as released with ViP-LLaVA)."""
+
+    norm: Norm = field(default=LayerNorm(), kw_only=True)
 
 
 @dataclass(frozen=True)

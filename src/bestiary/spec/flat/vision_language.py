@@ -13,6 +13,7 @@ from bestiary.spec.vision_language import (
     Connector,
     LinearConnector,
     MLPConnector,
+    NormedMLPConnector,
     QueryConnector,
     VisionLanguage,
     as_read,
@@ -36,6 +37,11 @@ def _mlp(node: MLPConnector, spec: VisionLanguage) -> Iterator[Line]:
     yield f"x = {node.activation}(x @ W1{one}) @ W2{two}", f"{read_width(spec)} -> {spec.dim} -> {spec.dim}"
 
 
+def _normed_mlp(node: NormedMLPConnector, spec: VisionLanguage) -> Iterator[Line]:
+    yield f"x = {norm_word(node.norm)}(x)", ""
+    yield from _mlp(node, spec)
+
+
 def _queries(node: QueryConnector, spec: VisionLanguage) -> Iterator[Line]:
     yield "memory = x", ""
     yield from list(part_lines("connector", node.former))[1:]
@@ -45,6 +51,7 @@ def _queries(node: QueryConnector, spec: VisionLanguage) -> Iterator[Line]:
 _CONNECTORS: dict[type[Connector], Callable[[Any, VisionLanguage], Iterator[Line]]] = {
     LinearConnector: _linear,
     MLPConnector: _mlp,
+    NormedMLPConnector: _normed_mlp,
     QueryConnector: _queries,
 }
 

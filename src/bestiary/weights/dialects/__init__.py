@@ -129,6 +129,7 @@ DIALECTS: dict[str, Dialect] = {
         trajectory_transformer.DIALECT,
         open_clip.DIALECT,
         llava.DIALECT,
+        llava.VIP,
         blip2.DIALECT,
         *siglip.DIALECTS,
         transfo_xl.DIALECT,

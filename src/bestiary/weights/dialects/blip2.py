@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bestiary.errors import BestiaryError
@@ -151,16 +152,27 @@ QFORMER = Dialect(
     arguments=lambda spec: {key: size for key, size in _former_arguments(spec).items() if key != "queries"},
 )
 
-TEXTS = (opt.DIALECT, t5.DIALECT)
-UNSAID = {"opt": 50272, "t5": 32128}
-"""Sizes of vocabularies that configs of the two leave out."""
+TEXTS = (
+    replace(
+        opt.DIALECT,
+        usual={
+            "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "ffn_dim": 3072,
+            "vocab_size": 50272,
+        },
+    ),
+    replace(
+        t5.DIALECT,
+        usual={"d_model": 512, "num_layers": 6, "num_heads": 8, "d_ff": 2048, "vocab_size": 32128},
+    ),
+)  # fmt: skip
 
 
 def _read_token(config: Mapping[str, Any]) -> Arguments:
     """A file that names no token for images has them in front: any number will do that no text has."""
     text, token = config.get("text_config") or {}, config.get("image_token_index")
     if token is None:
-        token = text.get("vocab_size", UNSAID.get(text.get("model_type", "opt"), 0))
+        usual = {dialect.kind: dialect.usual for dialect in TEXTS}.get(text.get("model_type", "opt"), {})
+        token = {**usual, **text}["vocab_size"]
     if type(token) is not int or token < 0:
         raise BestiaryError(f"'image_token_index' is {shown(token)}; give the number of the token for images")
     return {"token": token}

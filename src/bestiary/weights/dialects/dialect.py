@@ -68,6 +68,9 @@ class Dialect:
     labels: int = 2
     """How many labels a classifier has whose config does not say."""
 
+    usual: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What its configs leave out where they stand inside another one."""
+
     @property
     def kind(self) -> str:
         """The ``model_type`` of its configs."""
@@ -87,6 +90,7 @@ def part(argument: str, *dialects: Dialect) -> Part:
 
     def read(config: Mapping[str, Any], where: str) -> Arguments:
         dialect = named(config)
+        config = {**dialect.usual, **config}
         sizes = tables.read(dialect.config, dialect.derived, config, where)
         return {"architecture": dialect.architecture(config), **sizes}
 
