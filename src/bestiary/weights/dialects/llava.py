@@ -72,6 +72,8 @@ def _write_layers(arguments: Arguments) -> dict[str, Any]:
 
 
 def _read_tied(config: Mapping[str, Any]) -> Arguments:
+    if not config.get("vision_config"):  # the library's own is another than a tower alone would have
+        raise BestiaryError("'vision_config' is missing; add it")
     text = config.get("text_config") or {}
     if config.get("tie_word_embeddings", False) and not text.get("tie_word_embeddings", False):
         raise BestiaryError("'tie_word_embeddings' is true, but the language model's own is not; say it in both places")
