@@ -72,6 +72,6 @@ def test_every_node_has_a_row() -> None:
     extended |= {spec.MaskedPatches, spec.PaddedPatches, spec.Tier}
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PictureUpscaler}
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PaddedTokens}
-    extended |= {spec.Stage}
+    extended |= {spec.Stage, spec.MLPConnector}
     extended |= {spec.CrossWidthAttention, spec.JoinedAttention, spec.ResBlock, spec.ScaledResBlock, spec.ToldDiffusion}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}
