@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 
 from bestiary import diffuse
 from bestiary.architectures import make
+from bestiary.architectures.imagen import base_unet
 from bestiary.cli.twin import twin_tokenizer
 from bestiary.errors import BestiaryError
 from bestiary.nn import build
@@ -26,7 +28,9 @@ from bestiary.sizing import count, flops
 from bestiary.spec import (
     Attention,
     CosineBetas,
+    GroupNorm,
     NoiseLevel,
+    NormedJoinedAttention,
     NormedWidthAttention,
     PooledText,
     Schedule,
@@ -158,6 +162,68 @@ def test_the_efficient_unet_is_what_its_figures_draw() -> None:
     expected = conv(x, weights, "leave")
     assert (model(sample, times, text).sample - expected).abs().max() < CLOSE
     assert kept == [] and expected.std() > 0.05
+
+
+NAMES = {
+    "add_embedding.norm1": "conditions.0.norm", "add_embedding.norm2": "conditions.0.map_norm",
+    "add_embedding.proj": "conditions.0.map", "class_embedding.linear_1": "conditions.1.embed.up",
+    "class_embedding.linear_2": "conditions.1.embed.down", "add_embedding.pool.q_proj": "conditions.0.q",
+    "add_embedding.pool.k_proj": "conditions.0.k", "add_embedding.pool.v_proj": "conditions.0.v",
+    "conv_in": "enter", "conv_out": "leave", "conv_norm_out": "norm", "time_embedding.linear_1": "time.up",
+    "time_embedding.linear_2": "time.down", ".resnets.": ".cells.", ".attentions.": ".cells.", "down_blocks": "down",
+    "up_blocks": "up", "mid_block": "middle", ".downsamplers.0.": ".resample.", ".upsamplers.0.": ".resample.",
+    "time_emb_proj": "time", "conv_shortcut": "shortcut", "to_out.0": "o", "to_q": "q", "to_k": "k", "to_v": "v",
+    "add_k_proj": "k_read", "add_v_proj": "v_read", "norm_cross": "read_norm",
+}  # fmt: skip
+"""How diffusers calls what is ours, by parts of names; cells and attentions are put in their places besides."""
+
+
+def named_as_ours(name: str) -> str:
+    inner = "attend.stack.layers.0.attn" if ".attentions." in name else "res" if ".resnets." in name else None
+    for theirs, ours in NAMES.items():
+        name = name.replace(theirs, ours)
+    if inner:
+        head, number, rest = re.split(r"\.cells\.(\d+)\.", name)
+        rest = f"{inner}_norm.{rest.split('.', 1)[1]}" if rest.startswith("group_norm.") else f"{inner}.{rest}"
+        name = f"{head}.cells.{number}.{rest}"
+    return name
+
+
+@torch.no_grad()
+def test_the_unet_that_draws_answers_what_diffusers_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    # There norms of what joins are of groups, so they are here too; and it is told a noise level besides.
+    kinds = ["ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"]
+    torch.manual_seed(0)
+    theirs: Any = diffusers.UNet2DConditionModel(
+        sample_size=8, in_channels=6, out_channels=3, block_out_channels=(16, 32), layers_per_block=2,
+        down_block_types=kinds, mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=["SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"], cross_attention_dim=64,
+        attention_head_dim=8, norm_num_groups=8, norm_eps=1e-5, cross_attention_norm="group_norm",
+        resnet_time_scale_shift="scale_shift", class_embed_type="timestep", addition_embed_type="text",
+        addition_embed_type_num_heads=4,
+    ).double().eval()  # fmt: skip
+    for parameter in theirs.parameters():
+        parameter += 0.1 * torch.randn_like(parameter)
+    node = base_unet(16, (1, 2), (0, 1), 2, 8, 8, 64, 8)
+    node = swap(node, NormedJoinedAttention, lambda op: op.replace(read_norm=GroupNorm(32)))
+    node = node.replace(channels=6, conditions=(PooledText(4, 64), NoiseLevel(TimeCosines(), 16)))
+    pool = theirs.add_embedding.pool.forward
+
+    def in_float64(vectors: Tensor) -> Tensor:
+        with monkeypatch.context() as patch:  # its softmax is in float32 whatever the model is in
+            patch.setattr(Tensor, "float", Tensor.double)
+            return pool(vectors)
+
+    monkeypatch.setattr(theirs.add_embedding.pool, "forward", in_float64)
+    weights = {named_as_ours(name): value for name, value in theirs.state_dict().items()}
+    weights["conditions.0.position"] = weights.pop("add_embedding.pool.positional_embedding")[0]
+    model = build(node).double()
+    model.load_state_dict(weights, strict=True)
+    sample, text = torch.randn(2, 6, 8, 8, dtype=torch.float64), torch.randn(2, 5, 64, dtype=torch.float64)
+    times, levels = torch.tensor([3, 721]), torch.tensor([0, 250])
+    expected = theirs(sample, times, text, class_labels=levels).sample
+    assert (model(sample, times, text, noise_level=levels).sample - expected).abs().max() < CLOSE
+    assert count(node).total == sum(parameter.numel() for parameter in theirs.parameters())
 
 
 def test_gradients_reach_every_parameter() -> None:
