@@ -79,6 +79,15 @@ def open_clip_total(sizes: dict[str, Any]) -> int:
         return sum(parameter.numel() for parameter in open_clip.CLIP(**sizes).parameters())
 
 
+def of_timm(config: dict[str, Any]) -> int:
+    """Count a model of timm's, built by its name on the meta device."""
+    import timm
+
+    with torch.device("meta"):
+        model = timm.create_model(config["architecture"], **config["model_args"])
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def of_diffusers(config: dict[str, Any], class_name: str) -> int:
     """Count a part of a pipeline, built by diffusers on the meta device."""
     kind = UnCLIPTextProjModel if class_name == "UnCLIPTextProjModel" else getattr(diffusers, class_name)
@@ -106,6 +115,8 @@ def spelled(node: Any, prefer: str | None = None, adjusted: str | None = None) -
         raise Unsayable from error
     if "model_cfg" in config:
         return Reference(open_clip_total(config["model_cfg"]), "open_clip.CLIP")
+    if "pretrained_cfg" in config:
+        return Reference(of_timm(config), f"timm's {config['architecture']}")
     if "_class_name" in config:
         return Reference(of_diffusers(config, class_name), f"diffusers.{class_name}")
     if not hasattr(transformers, class_name):

@@ -8,6 +8,7 @@ from typing import Any
 from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.jsonfile import read_json
+from bestiary.weights.dialects import timm
 from bestiary.weights.load import Checkpoint
 
 NAME = "preprocessor_config.json"
@@ -26,6 +27,8 @@ def processor_of(checkpoint: Checkpoint, tokenizer: Any = None) -> Any:
     if isinstance(checkpoint.meaning.spec, spec.VisionLanguage):
         return _showing(folder, checkpoint.meaning.spec, tokenizer)
     channels = _channels(checkpoint.meaning.spec)
+    if checkpoint.meaning.dialect.kind == timm.KIND:
+        return _said_by_timm(checkpoint, str(folder / "config.json"))
     if channels is None or not (folder / NAME).exists():
         return None
     from bestiary.data.images import Preprocessor, read_settings
@@ -57,6 +60,16 @@ def _showing(folder: Path, node: spec.VisionLanguage, tokenizer: Any) -> Any:
 
 IN_FRONT = ("Blip2Processor",)
 """Processors that have pictures in front of a text, which does not mark them."""
+
+
+def _said_by_timm(checkpoint: Checkpoint, where: str) -> Any:
+    """Return what reads pictures as a config says that tells of the model too."""
+    from bestiary.data.images import Preprocessor
+    from bestiary.data.images.timm import read_timm
+
+    embed: Any = checkpoint.meaning.spec.at("embed")
+    kept = checkpoint.meaning.carried["pretrained_cfg"]
+    return Preprocessor(read_timm(kept, embed.image, where), embed.channels)
 
 
 def _channels(node: spec.Model) -> int | None:

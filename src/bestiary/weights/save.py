@@ -18,6 +18,7 @@ from torch import Tensor
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants
 from bestiary.weights.config import merged
+from bestiary.weights.dialects.dialect import TRANSFORMERS
 from bestiary.weights.keys import spellings, transfers
 from bestiary.weights.load import foreign
 from bestiary.weights.npzfile import write_npz
@@ -41,7 +42,9 @@ def save_weights(
         raise BestiaryError(f"{folder} is a file; give a folder to save into")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    config = merged(carried or {}, config) | _label_names(model, carried or {})
+    config = merged(carried or {}, config)
+    if family.layout is TRANSFORMERS:
+        config |= _label_names(model, carried or {})
     config.pop("torch_dtype", None)
     if family.layout.says_dtype:
         config["dtype"] = str(next(model.parameters()).dtype).removeprefix("torch.")

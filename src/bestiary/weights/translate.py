@@ -11,7 +11,7 @@ from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import Classifier, MeanClassifier, Model, ObjectClasses, check, heads_of, with_heads_of
 from bestiary.untrusted import quoted
 from bestiary.weights import config as tables
-from bestiary.weights.dialects import DIALECTS, Dialect
+from bestiary.weights.dialects import DIALECTS, Dialect, timm
 from bestiary.weights.dialects.dialect import label_count
 
 
@@ -100,7 +100,7 @@ def _miss(dialect: Dialect, made: Any, spec: Any) -> str:
 
 
 def _family(config: Mapping[str, Any], where: str) -> Dialect:
-    kind = config.get("model_type", config.get("_class_name"))
+    kind = timm.KIND if timm.is_timm(config) else config.get("model_type", config.get("_class_name"))
     if kind is None:
         named = next(iter(_class_names(config)), None)
         found = next((d for d in DIALECTS.values() if named in d.tasks and d.says(config)), None)
@@ -112,7 +112,10 @@ def _family(config: Mapping[str, Any], where: str) -> Dialect:
             f"{where}: 'model_type' is {tables.shown(kind)}, which we cannot load{nearest(str(kind), _public())};"
             f" known are {', '.join(_public())}"
         )
-    return next(dialect for dialect in DIALECTS.values() if dialect.kind == kind and dialect.says(config))
+    found = next((dialect for dialect in DIALECTS.values() if dialect.kind == kind and dialect.says(config)), None)
+    if found is None:
+        raise BestiaryError(f"{where}: {timm.unknown(config)}")
+    return found
 
 
 def _public() -> list[str]:

@@ -7,5 +7,9 @@ from typing import Any
 
 def label(model: Any, index: int) -> str:
     """Return the name that a checkpoint gives a label, or its number."""
-    names = model.checkpoint.meaning.carried.get("id2label") if model.checkpoint else None
-    return str((names or {}).get(str(index), index))
+    carried = model.checkpoint.meaning.carried if model.checkpoint else {}
+    names: Any = carried.get("id2label") or carried.get("label_names") or {}  # the second as timm has it: a list, too
+    named = {str(number): name for number, name in enumerate(names)} if isinstance(names, list) else names
+    name = named.get(str(index), index)
+    told = carried.get("label_descriptions")
+    return str(told.get(name, name) if isinstance(told, dict) else name)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bestiary.data.images.files import open_image
-from bestiary.data.images.settings import Exact, Settings, Shortest
+from bestiary.data.images.settings import Even, Exact, Settings, Shortest
 from bestiary.errors import BestiaryError
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ class Preprocessor:
         return picture if picture.mode == "RGB" else picture.convert("RGB")
 
     def save(self, folder: Path) -> None:
-        """Write the settings as they were read."""
-        (folder / NAME).write_text(json.dumps(self.settings.carried, indent=2) + "\n", encoding="utf-8")
+        """Write the settings as they were read, unless they stand in the model's own config."""
+        if self.settings.carried:
+            (folder / NAME).write_text(json.dumps(self.settings.carried, indent=2) + "\n", encoding="utf-8")
 
 
 def _scaled(array: np.ndarray, factor: float) -> np.ndarray:
@@ -116,9 +117,16 @@ def cropped(array: np.ndarray, crop: Exact) -> np.ndarray:
         top = (height - crop.height) // 2 + before[0]
         left = (width - crop.width) // 2 + before[1]
     else:
-        top, left = (height - crop.height) // 2, (width - crop.width) // 2
+        top, left = _middle(crop, height, width)
     top, left = max(0, top), max(0, left)
     return array[:, top : top + crop.height, left : left + crop.width]
+
+
+def _middle(crop: Exact, height: int, width: int) -> tuple[int, int]:
+    """Return where a crop begins."""
+    if isinstance(crop, Even):
+        return round((height - crop.height) / 2), round((width - crop.width) / 2)
+    return (height - crop.height) // 2, (width - crop.width) // 2
 
 
 def _padded(each: list[np.ndarray]) -> dict[str, Tensor]:

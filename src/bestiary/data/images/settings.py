@@ -32,6 +32,11 @@ class Exact:
 
 
 @dataclass(frozen=True)
+class Even(Exact):
+    """The same of a crop, whose place is rounded to an even number where the middle falls between two, as torchvision's."""
+
+
+@dataclass(frozen=True)
 class Shortest:
     """The shorter side as said, proportions kept; less, where the longer one would come out above ``longest``."""
 
