@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,7 @@ def test_a_fresh_model_is_written_so_that_timm_opens_it(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Path]]:
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
     """Save a GC ViT of odd sizes under a name that is known while the test runs."""
     sizes: dict[str, Any] = {"depths": (2, 2, 3), "ratio": 2.0, "scale": 0.1, "heads": (1, 2, 4), "dim": 8, "image": 64}
     monkeypatch.setitem(dialect.GCVITS, "gcvit_odd", sizes)
@@ -93,7 +92,7 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, 
     config = {"architecture": "gcvit_odd", "num_classes": 5, "pretrained_cfg": {"input_size": [3, 64, 64]}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_file(reference.state_dict(), tmp_path / "model.safetensors")
-    yield reference, tmp_path
+    return reference, tmp_path
 
 
 @torch.no_grad()
@@ -125,9 +124,10 @@ def test_pictures_are_read_as_timm_reads_them(saved: tuple[Any, Path]) -> None:
         assert torch.equal(model.processor([picture])["pixel_values"][0], transform(picture)), shape
 
 
-@pytest.mark.parametrize(
-    "config", [{"crop_mode": "squash", "crop_pct": 0.9}, {"crop_pct": 1.0}, {}, {"std": [0.5] * 3}]
-)
+READINGS: list[dict[str, Any]] = [{"crop_mode": "squash", "crop_pct": 0.9}, {"crop_pct": 1.0}, {}, {"std": [0.5] * 3}]
+
+
+@pytest.mark.parametrize("config", READINGS)
 def test_every_way_to_read_pictures_is_timm_s(config: dict[str, Any]) -> None:
     usual = {"interpolation": "bicubic", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
     transform = create_transform((3, 64, 64), is_training=False, **usual | config)
@@ -180,6 +180,6 @@ def test_configs_that_cannot_be_obeyed_are_one_sentence(change: dict[str, Any], 
     ],
 )
 def test_ways_to_read_pictures_that_are_unknown_are_one_sentence(config: dict[str, Any], words: str) -> None:
-    with pytest.raises(BestiaryError, match="^here: ") as caught:
+    with pytest.raises(BestiaryError, match=r"^here: ") as caught:
         read_timm(config, 64, "here")
     assert words in str(caught.value)

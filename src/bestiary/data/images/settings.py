@@ -33,7 +33,7 @@ class Exact:
 
 @dataclass(frozen=True)
 class Even(Exact):
-    """The same of a crop, whose place is rounded to an even number where the middle falls between two, as torchvision's."""
+    """The same of a crop that begins at an even number where the middle falls between two, as torchvision's does."""
 
 
 @dataclass(frozen=True)
