@@ -118,6 +118,7 @@ SPECS: dict[str, Any] = {
     name: make(name, **(PAIR if name in PAIRS else SIZES), **MORE.get(name, {}))
     for name in ARCHITECTURES
     if set(PAIR if name in PAIRS else SIZES) <= set(inspect.signature(ARCHITECTURES[name].make).parameters)
+    and name != "imagen"  # text and pictures both have sizes of their own; small in feature_map_models.py
 }
 """Every architecture of texts at small sizes: rooms for other things have sizes and tests of their own."""
 SPECS |= OTHERS
