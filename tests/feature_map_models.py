@@ -119,6 +119,7 @@ PARTED: dict[str, Model] = {
     "unclip by codes": make("unclip", prior=CODES, **UNCLIP),
     "karlo": make("karlo", **KARLO),
     "glide": make("glide", **glide_weights.SIZES, groups=32),
+    "glide for holes": make("glide", **glide_weights.SIZES, groups=32, inpaints=True),
     "unclip_decoder": make("unclip_decoder", **DECODER),
     "dall_e": make(
         "dall_e", dim=16, depth=6, heads=2, image={"architecture": "dvae", **DVAE}, words=9, length=4, kernel=1

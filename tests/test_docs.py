@@ -70,7 +70,7 @@ def test_every_node_has_a_row() -> None:
     extended |= {spec.BlankedTokens, spec.CrossAttention, spec.Contrast, spec.Patches, spec.WindowBias}
     extended |= {spec.MLP, spec.Normed}
     extended |= {spec.MaskedPatches, spec.PaddedPatches, spec.Tier}
-    extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PictureUpscaler}
+    extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.TextUpscaler, spec.PictureUpscaler}
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PaddedTokens}
     extended |= {spec.Stage, spec.MLPConnector}
     extended |= {spec.CrossWidthAttention, spec.JoinedAttention, spec.ResBlock, spec.ScaledResBlock, spec.ToldDiffusion}

@@ -78,7 +78,7 @@ def load(
     The network is asked only for names that are no path. Raises ``BestiaryError`` with one sentence on what is wrong.
     """
     with _nothing_collected():
-        from bestiary.weights import pipelines
+        from bestiary.weights import cascade_files, pipelines
         from bestiary.weights.load import load_weights
         from bestiary.weights.processor import processor_of
         from bestiary.weights.source import locate
@@ -87,6 +87,9 @@ def load(
         path = locate(source)
         if pipelines.is_pipeline(path):
             model, model.checkpoint = pipelines.load_pipeline(path, dtype, device)
+            return model
+        if parts := cascade_files.found(path):
+            model, model.checkpoint = cascade_files.load_cascade(path, parts, dtype, device)
             return model
         model, checkpoint = load_weights(path, task=task, dtype=dtype, device=device)
         model.checkpoint = checkpoint
@@ -100,11 +103,15 @@ def save(model: Model, folder: str | Path) -> Path:
 
     Raises ``BestiaryError`` when no published format can say the model's spec.
     """
+    from bestiary.spec import Cascade
+    from bestiary.weights.cascade_files import save_cascade
     from bestiary.weights.pipelines import is_pipeline_kind, save_pipeline
     from bestiary.weights.save import save_weights, writing
 
     if is_pipeline_kind(model.spec):
         return save_pipeline(model, folder)
+    if isinstance(model.spec, Cascade):
+        return save_cascade(model, folder)
     known = model.checkpoint.meaning if model.checkpoint else None
     path = save_weights(model, folder, *((known.carried, known.dialect.name) if known else ()))
     with writing(path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from bestiary.architectures.diffusion import Widths, pixel_unet
 from bestiary.spec import (
     MLP,
@@ -17,9 +19,10 @@ from bestiary.spec import (
     Schedule,
     Stack,
     TextDiffusion,
+    TextInpainter,
+    TextInpaintUpscaler,
     TextUpscaler,
     Transformer,
-    UNet,
     VectorCondition,
     swap,
 )
@@ -48,33 +51,64 @@ def glide(
     head_dim: int = 64,
     groups: int = 32,
     dropout: float = 0.1,
+    inpaints: bool = False,
 ) -> Cascade:
     """GLIDE (Nichol et al. 2021, section 4.1): ADM's U-Nets, which read a text's vectors beside their own pixels.
 
     ``dim``, ``depth`` and ``heads`` are those of the text towers, ``width`` that of the U-Nets, times ``levels``;
-    what begins with ``upper`` is of the part that enlarges.
+    what begins with ``upper`` is of the part that enlarges. It ``inpaints`` if it was made to paint holes in pictures.
     """
 
-    def unet(width: int, levels: Widths, attends: Widths, cells: int, size: int, channels: int, dim: int) -> UNet:
-        widths = tuple(width * times for times in levels)
-        plain = pixel_unet(
-            widths, cells, attends, size, channels, 6, head_dim, time="scale_shift", waves="cosines",
-            resample="block", groups=groups, eps=1e-5, dropout=dropout,
-        )  # fmt: skip
-        joined = swap(plain, Attention, lambda node: JoinedAttention(node.heads, width=dim))
-        return joined.replace(conditions=(VectorCondition(dim),))
-
-    drawn = unet(width, levels, attends, cells, size, 3, dim)
-    small = TextDiffusion(
-        dim, padded_text(dim, depth, heads, vocab, length), drawn, Schedule(CosineBetas(0.008, 0.999))
-    )
-    large = TextUpscaler(
-        upper_dim,
-        padded_text(upper_dim, upper_depth, upper_heads, vocab, length),
-        unet(upper_width, upper_levels, upper_attends, upper_cells, upper_size, 6, upper_dim),
-        Schedule(LinearBetas(0.0001, 0.02)),
-    )
+    same = {"vocab": vocab, "length": length, "head_dim": head_dim, "groups": groups, "dropout": dropout}
+    small = glide_part(dim, depth, heads, width, size, levels, attends, cells, inpaints=inpaints, **same)
+    large = glide_part(
+        upper_dim, upper_depth, upper_heads, upper_width, upper_size, upper_levels, upper_attends, upper_cells,
+        enlarges=True, inpaints=inpaints, noise="linear", **same,
+    )  # fmt: skip
+    assert isinstance(large, TextUpscaler)
     return Cascade(dim, small, (large,))
+
+
+def glide_part(
+    dim: int,
+    depth: int,
+    heads: int,
+    width: int,
+    size: int,
+    levels: Widths,
+    attends: Widths,
+    cells: int,
+    vocab: int = 50257,
+    length: int = 128,
+    steps: int = 1000,
+    *,
+    enlarges: bool = False,
+    inpaints: bool = False,
+    noise: Literal["cosine", "linear"] = "cosine",
+    head_dim: int = 64,
+    groups: int = 32,
+    dropout: float = 0.1,
+) -> TextDiffusion:
+    """Either part of GLIDE: a text tower and a U-Net that reads its vectors, and what stands beside the noisy image."""
+    channels = 3 * (1 + enlarges + inpaints) + inpaints
+    plain = pixel_unet(
+        tuple(width * times for times in levels), cells, attends, size, channels, 6, head_dim, time="scale_shift",
+        waves="cosines", resample="block", groups=groups, eps=1e-5, dropout=dropout,
+    )  # fmt: skip
+    joined = swap(plain, Attention, lambda node: JoinedAttention(node.heads, width=dim))
+    unet = joined.replace(conditions=(VectorCondition(dim),))
+    text = padded_text(dim, depth, heads, vocab, length)
+    schedule = Schedule(CosineBetas() if noise == "cosine" else LinearBetas(0.0001, 0.02), steps)
+    return _KINDS[enlarges, inpaints](dim, text, unet, schedule)
+
+
+_KINDS: dict[tuple[bool, bool], type[TextDiffusion]] = {
+    (False, False): TextDiffusion,
+    (True, False): TextUpscaler,
+    (False, True): TextInpainter,
+    (True, True): TextInpaintUpscaler,
+}
+"""The kind of a part, by whether it enlarges and whether it paints holes."""
 
 
 def padded_text(dim: int, depth: int, heads: int, vocab: int, length: int) -> Transformer:

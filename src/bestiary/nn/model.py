@@ -27,7 +27,15 @@ from bestiary.nn.robots import RobotTransformer
 from bestiary.nn.segments import SegmentTransformer, reads_segments
 from bestiary.nn.shared_text import SharedTextCascade, ToldDiffusion, ToldUpscaler
 from bestiary.nn.sound import SoundEncoderDecoder, SpectrogramTransformer
-from bestiary.nn.text_diffusion import Cascade, EmbeddingDenoiser, ImageTextDiffusion, TextDiffusion, TextUpscaler
+from bestiary.nn.text_diffusion import (
+    Cascade,
+    EmbeddingDenoiser,
+    ImageTextDiffusion,
+    TextDiffusion,
+    TextInpainter,
+    TextInpaintUpscaler,
+    TextUpscaler,
+)
 from bestiary.nn.towers import EncoderDecoder, NarrowTransformer, PatchTransformer, TokenTransformer
 from bestiary.nn.unet import UNet
 from bestiary.nn.vector_diffusion import (
@@ -96,6 +104,8 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.PatchDiffusion: PatchDiffusion,
     spec.TextDiffusion: lambda node: TextDiffusion(node, model),
     spec.TextUpscaler: lambda node: TextUpscaler(node, model),
+    spec.TextInpainter: lambda node: TextInpainter(node, model),
+    spec.TextInpaintUpscaler: lambda node: TextInpaintUpscaler(node, model),
     spec.ImageTextDiffusion: lambda node: ImageTextDiffusion(node, model),
     spec.EmbeddingDenoiser: EmbeddingDenoiser,
     spec.Cascade: lambda node: Cascade(node, model),

@@ -102,6 +102,68 @@ class TextUpscaler(TextDiffusion):
         return self.predict(torch.cat((sample, enlarged), dim=1), timestep, vectors)
 
 
+class TextInpainter(TextDiffusion):
+    """The same, with what is known of a picture beside the noisy one."""
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor,
+        sample: Tensor,
+        timestep: Tensor | int,
+        picture: Tensor | None = None,
+        known: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Output:
+        """Run one step; ``picture`` is that with holes, ``known`` ``[B, 1, H, W]`` has ones where it is none."""
+        return self.predict(sample, timestep, self.read(input_ids, attention_mask), picture, known)
+
+    def predict(
+        self,
+        sample: Tensor,
+        timestep: Tensor | int,
+        vectors: Tensor,
+        picture: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> Output:
+        """Predict what noisy images hold, told by vectors of texts and by what is known, if anything is."""
+        return super().predict(torch.cat((sample, *_known(sample, picture, known)), dim=1), timestep, vectors)
+
+
+class TextInpaintUpscaler(TextUpscaler):
+    """The same, with a small picture besides."""
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor,
+        sample: Tensor,
+        timestep: Tensor | int,
+        low_res: Tensor,
+        picture: Tensor | None = None,
+        known: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Output:
+        """Run one step; ``picture`` and ``known`` are as large as what is drawn, ``low_res`` is the small picture."""
+        return self.beside(sample, low_res, timestep, self.read(input_ids, attention_mask), picture, known)
+
+    def beside(
+        self,
+        sample: Tensor,
+        low_res: Tensor,
+        timestep: Tensor | int,
+        vectors: Tensor,
+        picture: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> Output:
+        """Predict what noisy images hold, what is known and a small picture beside them."""
+        return super().beside(torch.cat((sample, *_known(sample, picture, known)), dim=1), low_res, timestep, vectors)
+
+
+def _known(sample: Tensor, picture: Tensor | None, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return a picture with its holes blank, and ones where it is known."""
+    known = torch.zeros_like(sample[:, :1]) if known is None else known.to(sample)
+    return (torch.zeros_like(sample) if picture is None else picture) * known, known
+
+
 class EmbeddingDenoiser(Model):
     """A causal stack over a text's vectors and a noisy vector of an image."""
 
@@ -147,8 +209,8 @@ class Cascade(Model):
 
     def __init__(self, node: spec.Cascade, make: Callable[[Any], Model]) -> None:
         super().__init__(node)
-        self.text = TextDiffusion(node.text, make)
-        self.upscalers = nn.ModuleList(TextUpscaler(part, make) for part in node.upscalers)
+        self.text = make(node.text)
+        self.upscalers = nn.ModuleList(make(part) for part in node.upscalers)
 
     def forward(
         self, input_ids: Tensor, sample: Tensor, timestep: Tensor | int, attention_mask: Tensor | None = None

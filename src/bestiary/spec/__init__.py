@@ -346,6 +346,8 @@ from bestiary.spec.text_diffusion import (
     ImageTextDiffusion,
     PaddedTokens,
     TextDiffusion,
+    TextInpainter,
+    TextInpaintUpscaler,
     TextUpscaler,
     VectorCondition,
 )
@@ -653,6 +655,8 @@ __all__ = [
     "Templates",
     "TextDiffusion",
     "TextEmbedding",
+    "TextInpaintUpscaler",
+    "TextInpainter",
     "TextUpscaler",
     "TiedRelativeAttention",
     "Tier",

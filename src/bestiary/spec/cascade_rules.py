@@ -17,6 +17,8 @@ from bestiary.spec.text_diffusion import (
     ImageTextDiffusion,
     PaddedTokens,
     TextDiffusion,
+    TextInpainter,
+    TextInpaintUpscaler,
     TextUpscaler,
     VectorCondition,
 )
@@ -36,9 +38,13 @@ def _text_diffusion(node: TextDiffusion, spec: Model) -> Iterator[str]:
         for width in dict.fromkeys(part.width for _, part in walk_once(node.unet) if isinstance(part, kinds)):
             if width != needed:
                 yield f"the U-Net reads vectors {width} wide, but those that it is told are {needed}"
-    images = node.unet.channels // (1 + isinstance(node, TextUpscaler))
-    if node.unet.channels % (1 + isinstance(node, TextUpscaler)) or node.unet.out not in (images, 2 * images):
+    images, spare = divmod(node.unet.channels, _PICTURES[type(node)])
+    if spare != isinstance(node, TextInpainter | TextInpaintUpscaler) or node.unet.out not in (images, 2 * images):
         yield f"a U-Net that reads {node.unet.channels} channels cannot answer {node.unet.out} of an image"
+
+
+_PICTURES = {TextDiffusion: 1, ImageTextDiffusion: 1, TextUpscaler: 2, TextInpainter: 2, TextInpaintUpscaler: 3}
+"""How many pictures a U-Net reads beside one another; one channel more says where a picture is known."""
 
 
 def _cascade(node: Cascade, spec: Model) -> Iterator[str]:
@@ -59,6 +65,8 @@ def _embedding_denoiser(node: EmbeddingDenoiser, spec: Model) -> Iterator[str]:
 RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     TextDiffusion: _text_diffusion,
     TextUpscaler: _text_diffusion,
+    TextInpainter: _text_diffusion,
+    TextInpaintUpscaler: _text_diffusion,
     ImageTextDiffusion: _text_diffusion,
     EmbeddingDenoiser: _embedding_denoiser,
     Cascade: _cascade,

@@ -46,6 +46,19 @@ class TextUpscaler(TextDiffusion):
 
 
 @dataclass(frozen=True)
+class TextInpainter(TextDiffusion):
+    """The same, which paints holes in a picture: the U-Net reads what is known of it, and where (Nichol et al. 2021).
+
+    Section 4.3: beside the noisy image, the picture with the holes blank, and ones where it is known.
+    """
+
+
+@dataclass(frozen=True)
+class TextInpaintUpscaler(TextUpscaler):
+    """The same, which also enlarges: the small picture, enlarged, stands behind what is known of the large one."""
+
+
+@dataclass(frozen=True)
 class ImageTextDiffusion(TextDiffusion):
     """The same, told by a vector of the image too, ``image`` wide (Ramesh et al. 2022, section 2.1: unCLIP).
 

@@ -143,6 +143,18 @@ def _join_heads(tensors: Tensors, node: Any, parts: int) -> Tensors:
     return [torch.cat([tensor.unflatten(0, (groups, share, -1)) for tensor, share in held], dim=1).flatten(0, 2)]
 
 
+def _split_pairs(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    """Each head holds its keys, then its values."""
+    (fused,) = tensors
+    each = fused.unflatten(0, (_attention(node)[0], 2, -1))
+    return [each[:, place].flatten(0, 1) for place in range(2)]
+
+
+def _join_pairs(tensors: Tensors, node: Any, parts: int) -> Tensors:
+    heads = _attention(node)[0]
+    return [torch.stack([tensor.unflatten(0, (heads, -1)) for tensor in tensors], dim=1).flatten(0, 2)]
+
+
 def _rotated(tensor: Tensor, heads: int, node: Any) -> tuple[Tensor, Tensor]:
     """Cut a tensor into what is turned of each head and what is left alone, ``[heads, coordinates, ...]``."""
     per_head = tensor.unflatten(0, (heads, -1))
@@ -232,6 +244,8 @@ OPS: dict[str, Op] = {
     "rows": Op(_rows, _apart),
     "table": Op(_each(_as_row), _each(_row)),
     "pixel": Op(_each(_of_pixels), _each(_as_convolution)),
+    "line": Op(_each(lambda tensor, node: tensor[..., 0]), _each(lambda tensor, node: tensor[..., None])),
+    "split_pairs": Op(_split_pairs, _join_pairs),
     "column": Op(_each(lambda tensor, node: tensor.flatten()), _each(lambda tensor, node: tensor[:, None, None])),
     "row": Op(_each(_row), _each(_as_row)),
     "heads": Op(_each(_heads_flat), _each(_heads_apart)),
@@ -250,7 +264,8 @@ on another, ``layers`` takes one for each layer off such; ``points`` lays three 
 that stand apart; ``in_layers`` takes one of the copies that all layers have; ``unwrap`` drops a leading axis of one;
 ``flatten`` makes a convolution over patches a matrix, ``pixel`` one over single pixels; ``row`` takes a table's only
 row, ``table`` makes one of a row, ``rows`` lays several such under one another; ``vector`` is one by itself,
-``column`` one along the first of three axes; ``heads`` makes one of the two axes of heads and of their widths;
+``column`` one along the first of three axes, ``line`` drops the last of them; ``split_pairs`` takes keys and
+values out of rows where each head has its own together; ``heads`` makes one of the axes of heads and of their widths;
 ``rotary_q`` and ``rotary_k`` turn pairs of neighboring coordinates into pairs of halves, in the part of each head that
 is turned."""
 

@@ -40,6 +40,8 @@ from bestiary.spec.text_diffusion import (
     EmbeddingDenoiser,
     ImageTextDiffusion,
     TextDiffusion,
+    TextInpainter,
+    TextInpaintUpscaler,
     TextUpscaler,
     VectorCondition,
 )
@@ -218,9 +220,12 @@ def told_sheet(layers: Layers, text: Text) -> Callable[[TextDiffusion], Sheet]:
         if isinstance(node, ImageTextDiffusion):
             lines.append((f"encoder_hidden_states = concat(x, {node.extra} rows of image_embeds @ W + b)", ""))
             lines.append(("vector = concat(vector, image_embeds)", f"{node.dim} and {node.image} wide"))
+        if isinstance(node, TextInpainter | TextInpaintUpscaler):
+            lines.append(("sample = concat(sample, picture * known, known)", "ones where the picture has no holes"))
         if isinstance(node, TextUpscaler):
             lines.append(("sample = concat(sample, enlarged(low_res))", "bilinear"))
         given = "input_ids, sample, timestep" + (", low_res" if isinstance(node, TextUpscaler) else "")
+        given += ", picture, known" if isinstance(node, TextInpainter | TextInpaintUpscaler) else ""
         given += ", image_embeds" if isinstance(node, ImageTextDiffusion) else ""
         return f"def forward({given}):", [*lines, *unet_lines(node.unet, layers)]
 
@@ -258,6 +263,8 @@ def sheets(layers: Layers, text: Text) -> dict[Any, Callable[[Any], Sheet]]:
     return {
         TextDiffusion: drawn,
         TextUpscaler: drawn,
+        TextInpainter: drawn,
+        TextInpaintUpscaler: drawn,
         ImageTextDiffusion: drawn,
         EmbeddingDenoiser: lambda node: (
             "def forward(sample, timestep, text_embeds, encoder_hidden_states):",
