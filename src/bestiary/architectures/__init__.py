@@ -261,14 +261,11 @@ ARCHITECTURES: dict[str, Architecture] = {
     "cross_unet": Architecture(diffusion.cross_unet, "denoising", {}),
     "dit": Architecture(dit.dit, "denoising", {}),
     "glide": Architecture(glide.glide, "denoising", {}),
-<<<<<<< HEAD
     "imagen": Architecture(imagen.imagen, "denoising", {}),
     "imagen_base": Architecture(imagen.imagen_base, "denoising", {}),
     "imagen_upscaler": Architecture(imagen.imagen_upscaler, "denoising", {}),
     "efficient_unet": Architecture(imagen.efficient_unet, "denoising", {}),
-=======
     "glide_part": Architecture(glide.glide_part, "denoising", {}),
->>>>>>> 3d9d572 (GLIDE's and DiT's own files, which come without a config, read by their shapes; what paints holes in pictures; a cascade in a folder)
     "unclip_prior": Architecture(unclip.unclip_prior, "denoising", {}),
     "unclip_decoder": Architecture(unclip.unclip_decoder, "denoising", {}),
     "unclip_upsampler": Architecture(unclip.unclip_upsampler, "denoising", {}),
