@@ -18,21 +18,30 @@ from bestiary.spec import (
     Detector,
     DualEncoder,
     FrozenBatchNorm,
+    HeadNorm,
+    ImageAttention,
+    Interleaved,
+    LastImage,
     LastSummary,
     LayerNorm,
     Model,
+    NormFreeNet,
     PoolStem,
     ProbeSummary,
     Queries,
     QueryConnector,
+    RescaleNorm,
     Residual,
     SigmoidContrast,
     Stack,
     Stage,
     Strided,
+    TanhGate,
+    TanhGates,
     Transformer,
     VisionLanguage,
     shown_vectors,
+    swap,
 )
 
 TEXT: dict[str, Any] = {"dim": 16, "depth": 2, "heads": 4, "hidden": 24, "vocab": 50, "length": 9, "width": 6}
@@ -42,6 +51,27 @@ TOWERS: dict[str, Any] = {
     name: {"architecture": name, **sizes}
     for name, sizes in {"clip_text": TEXT, "clip_vision": VISION, "clip_resnet": NETWORK}.items()
 }
+NET_SIZES: dict[str, Any] = {
+    "architecture": "nfnet", "stages": (1, 2, 1, 1), "widths": (16, 16, 32, 32), "stem": 16, "dim": 20, "group": 8,
+    "image": 40,
+}  # fmt: skip
+NET: Any = make(**{"name" if key == "architecture" else key: value for key, value in NET_SIZES.items()})
+LOOKS: dict[str, Any] = {
+    "dim": 16, "depth": 3, "heads": 4, "head_dim": 6, "every": 2, "vocab": 50, "resampler_dim": 14,
+    "resampler_depth": 2, "resampler_heads": 2, "latents": 3, "token": 5,
+}  # fmt: skip
+NORMED = HeadNorm(RescaleNorm())
+WHOLE: Any = make("flamingo", **LOOKS, image=NET_SIZES)
+SEEN_WHOLE = Interleaved(
+    16,
+    NET,
+    None,
+    swap(
+        swap(WHOLE.text, ImageAttention, ImageAttention(4, width=20, qk_norm=NORMED, mask=(LastImage(5),))),
+        TanhGate,
+        TanhGates(),
+    ),
+)
 PROBE = ProbeSummary(CrossAttention(4), MLP(20), LayerNorm())
 PLAIN = ConvNet(64, PoolStem(8), (Stage(8, 2), Stage(16, 2, Strided())), FrozenBatchNorm(), image=32)
 
@@ -61,6 +91,9 @@ BUILT: dict[str, Model] = {
     "clip of a network": make("clip", dim=5, text=TOWERS["clip_text"], image=TOWERS["clip_resnet"]),
     "a network with frozen norms": PLAIN,
     "cm3": make("cm3", dim=16, depth=2, heads=4, hidden=24, vocab=50, length=9),
+    "nfnet": NET,
+    "flamingo": WHOLE,
+    "pictures without a resampler": SEEN_WHOLE,
     "siglip": make(
         "siglip",
         text={"architecture": "siglip_text"} | TEXT | {"width": 24},
@@ -94,6 +127,10 @@ def given(model: Any) -> dict[str, Tensor]:
     if isinstance(model, Detector):
         return detection_models.given(model)
     texts = {"input_ids": torch.arange(9)[None] % 7 + 2}
+    if isinstance(model, Interleaved):
+        return texts | {"pixel_values": torch.zeros(1, 1, 3, 40, 40)}
+    if isinstance(model, NormFreeNet):
+        return {"pixel_values": torch.zeros(1, 3, 40, 40)}
     if isinstance(model, DualEncoder):
         return texts | {"pixel_values": torch.zeros(1, 3, *[model.at("image").at(_side(model.at("image")))] * 2)}
     return {"pixel_values": torch.zeros(1, 3, 32, 32)} if isinstance(model, ConvNet) else texts

@@ -74,4 +74,5 @@ def test_every_node_has_a_row() -> None:
     extended |= {spec.MLP, spec.Normed, spec.TextDiffusion, spec.PaddedTokens}
     extended |= {spec.Stage, spec.MLPConnector}
     extended |= {spec.CrossWidthAttention, spec.JoinedAttention, spec.ResBlock, spec.ScaledResBlock, spec.ToldDiffusion}
+    extended |= {spec.Transformer, spec.TanhGate}
     assert rows == {kind.__name__ for kind in nodes if not kind.__subclasses__() or kind in extended}

@@ -440,7 +440,8 @@ def test_operations_are_those_that_run(name: str) -> None:
     elif name in feature_map_models.BUILT:
         inputs, expected = feature_map_models.given(model)
     elif name in multimodal_models.BUILT:
-        inputs, expected = multimodal_models.given(model), flops(model)
+        context = 9 if isinstance(model, spec.Interleaved) else None
+        inputs, expected = multimodal_models.given(model), flops(model, context)
     elif isinstance(embed := model.at("embed"), spec.Patches):
         inputs, expected = {"pixel_values": torch.zeros(1, embed.channels, embed.image, embed.image)}, flops(model)
     elif name in control_models.BUILT:

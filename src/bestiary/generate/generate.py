@@ -12,7 +12,15 @@ from torch.nn import functional as F
 
 from bestiary import spec
 from bestiary.errors import BestiaryError
-from bestiary.generate.prompts import check_pairs, check_room, fills_blanks, left_padded, left_padded_pairs, pairs
+from bestiary.generate.prompts import (
+    check_pairs,
+    check_room,
+    fills_blanks,
+    left_padded,
+    left_padded_pairs,
+    left_padded_seen,
+    pairs,
+)
 from bestiary.generate.sampling import Sampling, pick
 from bestiary.nn import Cache, Looking, Model
 
@@ -36,6 +44,7 @@ def generate(
     prefix_length: Tensor | None = None,
     position_ids: Tensor | None = None,
     pixel_values: Tensor | None = None,
+    image_attention_mask: Tensor | None = None,
     stop: Stop | None = None,
     seed: int | None = None,
 ) -> Tensor:
@@ -47,14 +56,16 @@ def generate(
     A decoder with prefix masks reads the first ``prefix_length`` ``[B]`` real tokens of each prompt in both directions,
     the whole prompt unless said. One that fills blanks stays at the prefix's last token, where the blank is, and counts
     within the block; ``position_ids`` ``[B, 2, T]`` of the prompt say otherwise. A model that is shown pictures looks
-    at ``pixel_values`` ``[M, channels, height, width]`` once.
+    at ``pixel_values`` ``[M, channels, height, width]`` once; ``image_attention_mask`` says which of them each token of
+    the prompt sees, where no token shows them.
     Ids that are not given are read off the checkpoint's config. Raises ``BestiaryError`` for a model that cannot
     generate and for a prompt that leaves no room.
     """
     steps = tokens(
         model, input_ids, attention_mask, sampling=sampling, eos_token_id=eos_token_id, pad_token_id=pad_token_id,
         decoder_start_token_id=decoder_start_token_id, prefix_length=prefix_length,
-        position_ids=position_ids, pixel_values=pixel_values, stop=stop, seed=seed, max_new_tokens=max_new_tokens,
+        position_ids=position_ids, pixel_values=pixel_values, image_attention_mask=image_attention_mask, stop=stop,
+        seed=seed, max_new_tokens=max_new_tokens,
     )  # fmt: skip
     new = list(islice(steps, max_new_tokens))
     first = input_ids
@@ -77,6 +88,7 @@ def tokens(
     prefix_length: Tensor | None = None,
     position_ids: Tensor | None = None,
     pixel_values: Tensor | None = None,
+    image_attention_mask: Tensor | None = None,
     stop: Stop | None = None,
     seed: int | None = None,
 ) -> Iterator[Tensor]:
@@ -85,7 +97,7 @@ def tokens(
     ends = _ends(model, eos_token_id).to(input_ids.device)
     pad = _pad(model, pad_token_id, ends)
     generator = None if seed is None else torch.Generator(input_ids.device).manual_seed(seed)
-    start, said = decoder_start_token_id, (prefix_length, position_ids, pixel_values)
+    start, said = decoder_start_token_id, (prefix_length, position_ids, pixel_values, image_attention_mask)
     advance = _decoder(model, input_ids, attention_mask, max_new_tokens, start, *said)
     finished = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
     new: list[Tensor] = []
@@ -110,6 +122,7 @@ def _decoder(
     prefix: Tensor | None,
     position_ids: Tensor | None,
     pixel_values: Tensor | None,
+    image_attention_mask: Tensor | None,
 ) -> Callable[[Tensor | None], Tensor]:
     """Return the function that reads the last chosen tokens (none at first) and gives the next scores, [B, vocab]."""
     if input_ids.dim() != 2 or not input_ids.shape[1]:
@@ -128,6 +141,8 @@ def _decoder(
     if position_ids is not None and not fills_blanks(writer):
         raise BestiaryError("position_ids are for a decoder that fills blanks, which this model is not: leave them out")
     seen = _seen(model, pixel_values)
+    if image_attention_mask is not None:
+        seen["image_attention_mask"] = left_padded_seen(image_attention_mask, attention_mask)
     if isinstance(writer, spec.EncoderDecoder):
         return _seq2seq(model, input_ids, attention_mask, room, _start(model, start), seen)
     return _causal(model, input_ids, attention_mask, room, prefix, position_ids, seen)

@@ -77,6 +77,14 @@ def left_padded_pairs(position_ids: Tensor, mask: Tensor) -> Tensor:
     return position_ids.gather(2, order[:, None].expand_as(position_ids))
 
 
+def left_padded_seen(seen: Tensor, mask: Tensor | None) -> Tensor:
+    """Move to the left what padding sees of pictures, ``[B, T, N]``, as its tokens are moved."""
+    if mask is None:
+        return seen
+    order = mask.long().sort(dim=1, stable=True).indices
+    return seen.gather(1, order[..., None].expand_as(seen))
+
+
 def check_pairs(embed: Any, places: Tensor, room: int) -> None:
     """Refuse places that the embedding has not, and a block that leaves no room for as many new tokens."""
     length, last, begun = embed.position.length, int(places.max()), int(places[:, 1, -1].max())

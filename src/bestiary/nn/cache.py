@@ -24,6 +24,8 @@ class Cache:
         """How many tokens every self-attention has read."""
         self.keep: Tensor | None = None
         """Which cached tokens are real, ``[B, seen]``; ``None`` when all are."""
+        self.rows: dict[str, Tensor] = {}
+        """What else a model keeps of what each row of the batch has read."""
         self._buffers: dict[Any, Pair] = {}
         self._fixed: dict[Any, Pair] = {}
 
@@ -53,6 +55,7 @@ class Cache:
         for store in (self._buffers, self._fixed):
             for slot, (k, v) in store.items():
                 store[slot] = (k.index_select(0, rows), v.index_select(0, rows))
+        self.rows = {name: kept.index_select(0, rows) for name, kept in self.rows.items()}
         if self.keep is not None:
             self.keep = self.keep.index_select(0, rows)
 

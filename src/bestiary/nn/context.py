@@ -35,6 +35,12 @@ class Context:
 
     cache: Cache | None = None
 
+    pictures: int = 0
+    """N: how many pictures the memory holds."""
+
+    shown: Tensor | None = None
+    """Which pictures each query sees, ``[B, T, N]`` bool, where the input says it."""
+
     prefix: Tensor | None = None
     """How many real tokens stand in the prefix that prefix masks leave open, ``[B]``."""
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from bestiary.nn.attention import Projections
 from bestiary.nn.detection import Detector
+from bestiary.nn.normfree import StandardizedConvolution
 from bestiary.nn.stack import Layer, Modulated, Stack
 from bestiary.nn.windows import ScaledCosineProjection
 
@@ -44,7 +45,7 @@ def initialize(model: nn.Module, seed: int | None = None) -> None:
 def _adapt(model: nn.Module) -> None:
     """Scale what stands in a residual branch, and fill what has values of its own."""
     for module in model.modules():
-        if isinstance(module, Layer | ScaledCosineProjection):
+        if isinstance(module, Layer | ScaledCosineProjection | StandardizedConvolution):
             module.fill_scales()
         if isinstance(module, Projections) and module.scale is not None:
             module.q.weight.mul_(module.head_dim**-0.5 / module.scale)

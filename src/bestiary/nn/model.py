@@ -17,7 +17,9 @@ from bestiary.nn.efficient_unet import EfficientUNet
 from bestiary.nn.entities import EntityTransformer
 from bestiary.nn.episodes import StepTransformer, TransitionTransformer
 from bestiary.nn.folding import FoldingModel
+from bestiary.nn.interleaved import Interleaved, LookingTransformer, Resampler
 from bestiary.nn.multimodal import DualEncoder
+from bestiary.nn.normfree import NormFreeNet
 from bestiary.nn.patch_diffusion import PatchDenoiser, PatchDiffusion
 from bestiary.nn.patches import PATCHES
 from bestiary.nn.pipelines import LatentDiffusion, PixelDiffusion
@@ -55,6 +57,7 @@ EMBEDDED: dict[type[spec.Embedding], Callable[[Any], Model]] = {
     spec.TaskTokens: TokenTransformer,
     spec.ScaledTokens: TokenTransformer,
     spec.BlankedTokens: TokenTransformer,
+    spec.AddedTokens: TokenTransformer,
     spec.DroppedTokens: TokenTransformer,
     spec.PaddedTokens: TokenTransformer,
     spec.CaptionTokens: TokenTransformer,
@@ -97,7 +100,11 @@ WHOLE: dict[type[spec.Model], Callable[[Any], Model]] = {
     spec.EncoderDecoder: _two_towers,
     spec.ConvNet: ConvNet,
     spec.Detector: Detector,
+    spec.NormFreeNet: NormFreeNet,
     spec.Pyramid: Pyramid,
+    spec.LookingTransformer: LookingTransformer,
+    spec.Resampler: Resampler,
+    spec.Interleaved: lambda node: Interleaved(node, model),
     spec.DualEncoder: lambda node: DualEncoder(node, model),
     spec.VisionLanguage: _shown,
     spec.PatchDenoiser: PatchDenoiser,

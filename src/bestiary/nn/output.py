@@ -51,6 +51,7 @@ class Output:
     """``[B, queries, 4]``: the middle, width and height of the box of each object, as shares of the image."""
     pred_masks: Tensor | None = None
     """``[B, queries, H, W]``: for each object, scores of the places that it covers."""
+    """``[M * vectors, dim]``: what images became among the vectors of words; ``[B, N, S, width]``, beside them."""
     state_preds: Tensor | None = None
     """``[B, T, state]``: the next state, of each step of an episode."""
     action_preds: Tensor | None = None

@@ -19,6 +19,7 @@ from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
 from bestiary.nn.fusion import Fusion
 from bestiary.nn.global_context import GlobalQueryAttention
+from bestiary.nn.looking import ImageAttention, LatentAttention
 from bestiary.nn.mlp import GLU, MLP, OneMap
 from bestiary.nn.norms import norm
 from bestiary.nn.placed import PlacedAttention, PlacedCrossAttention
@@ -89,6 +90,8 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.JoinedAttention: JoinedAttention,
     spec.NormedWidthAttention: NormedWidthAttention,
     spec.NormedJoinedAttention: NormedJoinedAttention,
+    spec.ImageAttention: ImageAttention,
+    spec.LatentAttention: LatentAttention,
     spec.RelativeAttention: RelativeAttention,
     spec.TiedRelativeAttention: TiedRelativeAttention,
     spec.TwoStreamAttention: TwoStreamAttention,
@@ -123,8 +126,9 @@ class Layer(nn.Module):
         self.branches = tuple(zip(branch_names(node), node, strict=True))
         for name, branch in self.branches:
             self.add_module(name, op(branch.op, dim))
-            if isinstance(branch.scale, spec.LayerScale):
-                self.register_parameter(f"{name}_scale", nn.Parameter(torch.empty(dim)))
+            if isinstance(branch.scale, spec.Scale):
+                shape = 1 if type(branch.scale) is spec.TanhGate else dim
+                self.register_parameter(f"{name}_scale", nn.Parameter(torch.empty(shape)))
             if branch.norm is not None:
                 self.add_module(f"{name}_norm", norm(branch.norm, dim))
                 if branch.placement == "both":
@@ -151,14 +155,17 @@ class Layer(nn.Module):
         x = x + (skipped(h, context.skips) if self.training and context.skips else h)
         return self.norm(name, x) if placement == "post" else x
 
-    def scale(self, name: str, scale: float | spec.LayerScale) -> float | Tensor:
+    def scale(self, name: str, scale: float | spec.Scale) -> float | Tensor:
         """Return what a branch's output is multiplied with."""
-        return getattr(self, f"{name}_scale") if isinstance(scale, spec.LayerScale) else scale
+        if not isinstance(scale, spec.Scale):
+            return scale
+        learned = getattr(self, f"{name}_scale")
+        return learned.tanh() if isinstance(scale, spec.TanhGate) else learned
 
     def fill_scales(self) -> None:
         """Set learned scales to what they are at first."""
         for name, branch in self.branches:
-            if isinstance(branch.scale, spec.LayerScale):
+            if isinstance(branch.scale, spec.LayerScale | spec.TanhGate):
                 getattr(self, f"{name}_scale").fill_(branch.scale.init)
 
     def norm(self, name: str, x: Tensor) -> Tensor:

@@ -203,6 +203,7 @@ TABLES: dict[type[spec.Embedding], Callable[[Any, int], Tokens]] = {
     spec.TaskTokens: TaskTokens,
     spec.ScaledTokens: ScaledTokens,
     spec.BlankedTokens: BlankedTokens,
+    spec.AddedTokens: Tokens,
     spec.DroppedTokens: DroppedTokens,
     spec.PaddedTokens: PaddedTokens,
     spec.CaptionTokens: CaptionTokens,

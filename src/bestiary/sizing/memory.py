@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bestiary.errors import BestiaryError, nearest
 from bestiary.sizing.count import count
+from bestiary.sizing.interleaved import shown
 from bestiary.sizing.layers import runs
 from bestiary.sizing.linear import maps
 from bestiary.sizing.reach import context_length, reach, source_length
@@ -18,6 +19,7 @@ from bestiary.spec import (
     CrossAttention,
     EmbeddingDenoiser,
     EncoderDecoder,
+    Interleaved,
     Layer,
     LMHead,
     Model,
@@ -87,11 +89,13 @@ def memory(
     """Return the bytes that a model takes while it generates.
 
     ``context`` is the tokens of each of ``batch`` sequences, the model's own length unless said; ``source`` those of
-    the encoder, as many unless said. Raises ``BestiaryError`` naming an argument that cannot be.
+    the encoder, as many unless said, or of pictures, those of one. Raises ``BestiaryError`` naming an argument that
+    cannot be.
     """
     tokens = context_length(spec, context)
     writer = _writer(spec)
     read = source_length(writer, source, tokens) if isinstance(writer, EncoderDecoder) else tokens
+    read = (source or shown(spec)) if isinstance(spec, Interleaved) else read
     return Memory(weight_bytes(spec, precision), cache_bytes(spec, tokens, read, batch, _known(precision).cache))
 
 

@@ -10,6 +10,8 @@ from bestiary.sizing.convolutional import conv_costs, conv_net, places
 from bestiary.sizing.cost import Pass, cost, once
 from bestiary.sizing.inside import Parts, Rule, each_map, inside, model_inside, nothing
 from bestiary.sizing.linear import Linear, Maps, maps
+from bestiary.sizing.normfree import norm_free_net
+from bestiary.sizing.normfree import whole as whole_norm_free_net
 from bestiary.spec import (
     AttentionSummary,
     Contrast,
@@ -24,6 +26,7 @@ from bestiary.spec import (
     Model,
     Node,
     NormedPatches,
+    NormFreeNet,
     ProbeSummary,
     SigmoidContrast,
     TextEmbedding,
@@ -100,6 +103,7 @@ PARTS: dict[type[Node], Rule] = {
     Contrast: lambda node, width, model: iter((("scale", 1),)),
     SigmoidContrast: lambda node, width, model: iter((("scale", 1), ("bias", 1))),
     ConvNet: conv_net,
+    NormFreeNet: norm_free_net,
     DualEncoder: _dual_encoder,
 }
 
@@ -161,5 +165,6 @@ def part_costs(part: Model, context: int | None, source: int | None = None) -> C
 
 WHOLE: dict[type[Model], Callable[[Any, int | None, int | None], Costs]] = {
     ConvNet: _whole_conv_net,
+    NormFreeNet: whole_norm_free_net,
     DualEncoder: _whole_dual_encoder,
 }

@@ -14,6 +14,7 @@ from bestiary.sizing import (
     folding,
     global_context,
     images,
+    interleaved,
     patch_diffusion,
     pyramids,
     shared_text,
@@ -31,6 +32,7 @@ from bestiary.spec import (
     MLP,
     AdaptiveLMHead,
     AdaptiveTokens,
+    AddedTokens,
     Alibi,
     Attention,
     Blank,
@@ -56,12 +58,12 @@ from bestiary.spec import (
     KeyAlibi,
     Layer,
     LayerNorm,
-    LayerScale,
     Learned,
     LearnedAfterPadding,
     LearnedBlocks,
     LearnedByMask,
     LMHead,
+    LookingTransformer,
     Model,
     NarrowTokens,
     Node,
@@ -81,6 +83,7 @@ from bestiary.spec import (
     Rotary,
     RoundedLayerNorm,
     RoundedRotary,
+    Scale,
     ScaledTokens,
     SentencePair,
     SharedTokens,
@@ -93,6 +96,7 @@ from bestiary.spec import (
     SpansAfterQuestion,
     Stack,
     T5Bias,
+    TanhGate,
     Targeted,
     TaskTokens,
     TiedRelativeAttention,
@@ -265,8 +269,8 @@ def _scored(node: Stack, model: Model) -> int:
 def _layer(layer: Layer, width: int, model: Model) -> Parts:
     for name, branch in zip(branch_names(layer), layer, strict=True):
         yield from inside(name, branch.op, width, model)
-        if isinstance(branch.scale, LayerScale):
-            yield f"{name}_scale", width
+        if isinstance(branch.scale, Scale):
+            yield f"{name}_scale", 1 if type(branch.scale) is TanhGate else width
         yield from inside(f"{name}_norm", branch.norm, width, model)
         if branch.placement == "both":
             yield from inside(f"{name}_post_norm", branch.norm, width, model)
@@ -299,6 +303,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     **pyramids.PARTS,
     **global_context.PARTS,
     Transformer: _transformer,
+    LookingTransformer: _transformer,
     EncoderDecoder: _encoder_decoder,
     **folding.PARTS,
     Tower: _tower,
@@ -309,6 +314,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     ScaledTokens: _tokens,
     BlankedTokens: _tokens,
     DroppedTokens: _tokens,
+    AddedTokens: _tokens,
     SharedTokens: _shared_tokens,
     NormedTokens: _shared_tokens,
     NarrowTokens: _narrow_tokens,
@@ -368,6 +374,7 @@ RULES: dict[type[Node], Callable[[Any, int, Model], Parts]] = {
     ReplacedTokens: each_map,
     **MULTIMODAL,
     **vision_language.PARTS,
+    **interleaved.PARTS,
     **feature_maps.PARTS,
     **patch_diffusion.PARTS,
     **text_diffusion.PARTS,

@@ -10,7 +10,9 @@ from bestiary.spec.node import Node
 from bestiary.spec.norms import Norm, QKNorm
 from bestiary.spec.positions import Rotary, ScorePosition
 
-Activation = Literal["relu", "gelu", "gelu_tanh", "gelu_fast", "gelu_tanh_short", "quick_gelu", "silu", "tanh"]
+Activation = Literal[
+    "relu", "relu_squared", "gelu", "gelu_tanh", "gelu_fast", "gelu_tanh_short", "quick_gelu", "silu", "tanh"
+]
 """``gelu_tanh`` is the tanh approximation of GELU (Hendrycks and Gimpel 2016); ``quick_gelu`` is x sigmoid(1.702 x).
 ``gelu_fast`` and ``gelu_tanh_short`` are the tanh approximation with ten and with eight digits of its constant, as
 published code has it: in every dtype but float64 all three are the same."""

@@ -30,11 +30,14 @@ from bestiary.spec.global_context import RULES as GLOBAL_CONTEXT
 from bestiary.spec.heads import AdaptiveLMHead, Classifier, EntityScores, LMHead, Pooler, SentencePair
 from bestiary.spec.images import FirstVector, Grid, PatchMean
 from bestiary.spec.images_rules import RULES as IMAGES
+from bestiary.spec.interleaved import RULES as INTERLEAVED
+from bestiary.spec.interleaved import AddedTokens, ImageAttention, LatentAttention, LookingTransformer
 from bestiary.spec.limits import MAX_SIZE, field_problems
 from bestiary.spec.masks import BlockSparse, Causal, Prefix
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, as_heads_see, vocabulary
 from bestiary.spec.multimodal import RULES as MULTIMODAL
 from bestiary.spec.node import Node
+from bestiary.spec.normfree import RULES as NORM_FREE
 from bestiary.spec.ops import (
     Attention,
     BoundedAttention,
@@ -400,6 +403,19 @@ def _needs_pooler(node: Node, spec: Any) -> Iterator[str]:
         yield "what reads the pooled vector needs a Pooler before it among the heads"
 
 
+def _interleaved(node: Any, spec: Model) -> Iterator[str]:
+    """What such a node keeps to as one of its kind, and what it keeps to besides."""
+    yield from _KINDS[type(node)](node, spec)
+    yield from INTERLEAVED[type(node)](node, spec)
+
+
+_KINDS: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
+    AddedTokens: _tokens,
+    ImageAttention: _attention,
+    LatentAttention: _attention,
+    LookingTransformer: lambda node, spec: _head_names(node),
+}
+
 _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **SPEECH_RULES,
     **IMAGES,
@@ -458,6 +474,9 @@ _RULES: dict[type[Node], Callable[[Any, Model], Iterator[str]]] = {
     **VISION_LANGUAGE,
     **CONVOLUTIONAL,
     **DETECTION,
+    **NORM_FREE,
+    **INTERLEAVED,
+    **dict.fromkeys(_KINDS, _interleaved),
     **map_rules.RULES,
     **cascade_rules.RULES,
     **vector_rules.RULES,

@@ -15,10 +15,27 @@ Placement = Literal["pre", "post", "output", "both"]
 
 
 @dataclass(frozen=True)
-class LayerScale(Node):
+class Scale(Node):
+    """A learned scale of what a branch adds."""
+
+
+@dataclass(frozen=True)
+class LayerScale(Scale):
     """A learned factor for each coordinate of what a branch adds, ``init`` at first (Touvron et al. 2021)."""
 
     init: float = 1.0
+
+
+@dataclass(frozen=True)
+class TanhGate(Scale):
+    """The hyperbolic tangent of one learned number, ``init`` at first: at zero a branch adds nothing (Alayrac 2022)."""
+
+    init: float = 0.0
+
+
+@dataclass(frozen=True)
+class TanhGates(TanhGate):
+    """The same with a number for each coordinate (Laurençon et al. 2023)."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +45,7 @@ class Residual(Node):
     op: Op
     norm: Norm | None = None
     placement: Placement = "pre"
-    scale: float | LayerScale = 1.0
+    scale: float | Scale = 1.0
     dropout: float = 0.0
 
 

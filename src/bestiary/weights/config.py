@@ -87,7 +87,8 @@ WAIVE = Waive()
 ACTIVATIONS: dict[str, str] = {
     "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_fast",
     "gelu_python": "gelu", "gelu_python_tanh": "gelu_tanh", "gelu_accurate": "gelu_tanh",
-    "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh", "quick_gelu": "quick_gelu",
+    "relu": "relu", "relu2": "relu_squared", "silu": "silu", "swish": "silu", "tanh": "tanh",
+    "quick_gelu": "quick_gelu",
 }  # fmt: skip
 
 

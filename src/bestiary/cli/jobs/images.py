@@ -37,7 +37,7 @@ def read_pictures(model: Any, files: list[str], settings: Settings) -> tuple[dic
     return {name: value.to(model.device) for name, value in given.items()}, files
 
 
-def plain(embed: spec.Patches) -> Any:
+def plain(embed: spec.Patches | spec.NormFreeNet) -> Any:
     """What a twin reads pictures with, and a checkpoint that came without a file on it: resized, between -1 and 1."""
     from bestiary.data.images import Preprocessor, read_settings
 

@@ -24,7 +24,7 @@ EXAMPLE = '"a photo of a cat" "a photo of a dog"'
 
 def job_of(model: Any, given: Sequence[str]) -> str | None:
     """Return the name of the job of a spec that reads pictures and texts, or ``None`` for one that does not."""
-    if isinstance(model, spec.VisionLanguage) and model.heads:
+    if isinstance(model, spec.VisionLanguage | spec.Interleaved) and model.heads:
         return "answer" if apart(list(given))[1] else "caption"
     return "rank-captions" if isinstance(model, spec.DualEncoder) and model.heads else None
 
@@ -141,9 +141,17 @@ def _reader(model: Any) -> Any:
         raise BestiaryError("this checkpoint came without what reads its pictures and texts; add processor_config.json")
     from bestiary.data.images import Showing
 
-    embed = patches(model.spec)
-    assert embed is not None
-    return Showing(plain(embed), model.tokenizer, model.spec.token, spec.shown_vectors(model.spec))
+    embed = patches(model.spec) or next(n for _, n in spec.walk_once(model.spec) if isinstance(n, spec.NormFreeNet))
+    return Showing(plain(embed), model.tokenizer, *_marks(model.spec))
+
+
+def _marks(model: Any) -> tuple[int, int]:
+    """Return the token that shows a twin a picture, and how many of it do."""
+    if isinstance(model, spec.VisionLanguage):
+        return model.token, spec.shown_vectors(model)
+    token = spec.image_token(model.text)
+    assert token is not None, "a twin that looks at pictures has a token for them"
+    return token, 1
 
 
 def _noise(reader: Any, settings: Settings) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from bestiary.spec.control import LastHidden
@@ -18,6 +18,7 @@ from bestiary.spec.feature_maps import (
 from bestiary.spec.fusion import Fusion
 from bestiary.spec.global_context import GlobalQueryAttention
 from bestiary.spec.images import WindowBias
+from bestiary.spec.interleaved import ImageAttention, LatentAttention
 from bestiary.spec.masks import (
     BlockSparse,
     Causal,
@@ -232,6 +233,38 @@ def _reading_normed(op: NormedJoinedAttention | NormedWidthAttention, x: str, di
     return (yield from (_joined(op, x, dim) if isinstance(op, JoinedAttention) else _attention(op, x, dim)))
 
 
+def _image(op: ImageAttention, x: str, dim: int) -> Work:
+    head_dim = op.head_dim or dim // op.heads
+    bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
+    read = "memory" if op.norm is None else "m"
+    if op.norm is not None:
+        yield f"m = {norm_word(op.norm)}(memory)", f"vectors of pictures, {op.width} wide"
+    yield (
+        f"q, k, v = {x} @ Wq{bias['q']}, {read} @ Wk{bias['k']}, {read} @ Wv{bias['v']}",
+        f"{op.heads} heads of {head_dim}",
+    )
+    yield from _normed_heads(op.qk_norm)
+    scale = head_dim**-0.5 if op.scale is None else op.scale
+    yield f"a = softmax(q @ k.T * {scale:.4g}) @ v", "the last picture shown; zero before the first"
+    return f"a @ Wo{bias['o']}"
+
+
+def _latent(op: LatentAttention, x: str, dim: int) -> Work:
+    head_dim = op.head_dim or dim // op.heads
+    bias = {name: f" + b{name}" if name in op.bias else "" for name in "qkvo"}
+    yield f"m = concat({norm_word(op.norm)}(memory), {x})", "what is read, and the learned vectors"
+    yield f"q, k, v = {x} @ Wq{bias['q']}, m @ Wk{bias['k']}, m @ Wv{bias['v']}", f"{op.heads} heads of {head_dim}"
+    yield from _normed_heads(op.qk_norm)
+    yield f"a = softmax(q @ k.T * {head_dim**-0.5 if op.scale is None else op.scale:.4g}) @ v", ""
+    return f"a @ Wo{bias['o']}"
+
+
+def _normed_heads(qk_norm: QKNorm | None) -> Iterator[Line]:
+    if qk_norm is not None:
+        norm = norm_word(qk_norm.norm)
+        yield f"q, k = {norm}(q), {norm}(k)", _SPANS[type(qk_norm)]
+
+
 def _global_query(op: GlobalQueryAttention, x: str, dim: int) -> Work:
     head_dim = op.head_dim or dim // op.heads
     bias = {name: f" + b{name}" if name in op.bias else "" for name in "kvo"}
@@ -310,6 +343,8 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     NormedWidthAttention: _reading_normed,
     JoinedAttention: _joined,
     NormedJoinedAttention: _reading_normed,
+    ImageAttention: _image,
+    LatentAttention: _latent,
     RelativeAttention: _recurrent,
     TiedRelativeAttention: _recurrent,
     TwoStreamAttention: _recurrent,

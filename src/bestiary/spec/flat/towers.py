@@ -23,6 +23,7 @@ from bestiary.spec.flat import codes, control, feature_maps, folding, shared_tex
 from bestiary.spec.flat.detection import WHOLE as DETECTION
 from bestiary.spec.flat.heads import head_lines
 from bestiary.spec.flat.images import patch_lines
+from bestiary.spec.flat.interleaved import WHOLE as INTERLEAVED
 from bestiary.spec.flat.multimodal_whole import WHOLE as MULTIMODAL
 from bestiary.spec.flat.ops import Line, norm_word, op_lines, score_word
 from bestiary.spec.flat.pyramids import WHOLE as PYRAMIDS
@@ -32,6 +33,7 @@ from bestiary.spec.flat.vision_language import query_lines
 from bestiary.spec.fold import fold
 from bestiary.spec.folding import FoldingModel
 from bestiary.spec.fusion import side_width
+from bestiary.spec.interleaved import LookingTransformer
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
 from bestiary.spec.ops import Attention
 from bestiary.spec.positions import (
@@ -48,7 +50,7 @@ from bestiary.spec.positions import (
 from bestiary.spec.proteins import BlankedTokens, DroppedTokens
 from bestiary.spec.queries import Queries
 from bestiary.spec.speech import SinusoidalRange, Spectrogram, Waveform
-from bestiary.spec.stacks import LayerScale, Repeat, Residual, Stack
+from bestiary.spec.stacks import Repeat, Residual, Scale, Stack, TanhGate
 
 
 def flat(spec: Any) -> str:
@@ -118,6 +120,8 @@ _WHOLE: dict[type[Model], Callable[[Any], Sheet]] = {
     FoldingModel: folding.sheet,
     **MULTIMODAL,
     **VISION_LANGUAGE,
+    **INTERLEAVED,
+    LookingTransformer: _one_tower,
     **PYRAMIDS,
     **DETECTION,
 }
@@ -241,9 +245,9 @@ def _layer(layer: Any, dim: int) -> Iterator[Line]:
         yield from _branch(branch, dim)
 
 
-def _scaled(scale: float | LayerScale, result: str) -> str:
-    if isinstance(scale, LayerScale):
-        return f"scale * ({result})"
+def _scaled(scale: float | Scale, result: str) -> str:
+    if isinstance(scale, Scale):
+        return f"{'tanh(gate)' if isinstance(scale, TanhGate) else 'scale'} * ({result})"
     return f"{scale:g} * ({result})" if scale != 1.0 else result
 
 
