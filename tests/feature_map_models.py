@@ -54,6 +54,7 @@ BUILT: dict[str, Model] = {
         "pixel_unet", **MAPS, attends=(1, 1), head_dim=4, time="scale_shift", resample="block"
     ),
     "autoencoder_kl": make("autoencoder_kl", **MAPS, latent=3),
+    "vqgan": make("vqgan", **MAPS, latent=6, entries=11, attends=(0, 1), width=5),
     "dvae": make("dvae", **DVAE),
     "dit": make("dit", dim=32, depth=2, heads=4, patch=2, size=8, classes=3),
     "patch diffusion": PatchDiffusion(

@@ -47,6 +47,7 @@ TEXTS = {
     "answer": ["What is this?"],
     "act": ["CartPole-v1"],
     "draw": ["a red cat"],
+    "reconstruct": [],
 }
 OWN_TEXTS = {"esm-2": ["MKT<mask>YIAK"], "ddpm": [], "adm": [], "diffusion": []}
 """What reads no prose."""
@@ -63,6 +64,7 @@ KEYS = {
     "detect": {"input", "label", "score", "box"},
     "fold": {"sequence", "rows", "confidence", "ptm", "plddt", "file"},
     "draw": {"input", "picture"},
+    "reconstruct": {"input", "codes", "picture"},
     "act": {"environment", "steps", "return", "random"},
     "rank-captions": {"image", "text", "probability", "logit"},
     "answer": {"image", "question", "text"},
@@ -87,6 +89,7 @@ JOBS = {
     "text-to-image": "draw",
     "class-to-image": "draw",
     "unconditional-image-generation": "draw",
+    "autoencoding": "reconstruct",
 }
 """What a twin does by the task of its architecture."""
 TO_COME = {"denoising"}
@@ -118,7 +121,7 @@ MASKED = [slug for slug in list_models() if "masked-lm" in architecture(slug).ot
     ],
 )
 def test_every_entry_has_a_twin_that_runs(slug: str, job: str, tmp_path: Path) -> None:
-    file = ["--out", str(tmp_path / "picture.png")] if job == "draw" else []
+    file = ["--out", str(tmp_path / "picture.png")] if job in ("draw", "reconstruct") else []
     code, out, err = run(f"{slug}:tiny", *OWN_TEXTS.get(slug, TEXTS[job]), "--max-new-tokens", "5", *file, "--json")
     answer = json.loads(out)
     assert (code, err, answer["job"]) == (0, "", job)

@@ -204,6 +204,41 @@ def with_and_without(model: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
     return dict(zip(("read", "added"), (torch.cat(each) for each in both), strict=True))
 
 
+def quantized(random: Random) -> dict[str, Any]:
+    """A learned codebook, and attention in the last level, as Esser et al. 2020 released it."""
+    config = {name: value for name, value in coded(random).items() if name != "scaling_factor"}
+    attends = {
+        "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "AttnDownEncoderBlock2D"],
+        "up_block_types": ["AttnUpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"],
+    }
+    return {**config, **attends, "num_vq_embeddings": random.choice((11, 13)), "vq_embed_dim": random.choice((4, 5))}
+
+
+def through_codes(model: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Answer with the map before it is held against the codebook, images of what is nearest to it, and the pull.
+
+    Vectors are copied and not mapped, so what trains them is that they and their places are pulled together.
+    """
+    encoded, image = model.encode(given["pixels"]), model.decode(given["latents"])
+    before = encoded.latents if hasattr(encoded, "latents") else encoded.given
+    through = model.decode(before)
+    if hasattr(encoded, "nearest"):
+        pull = 0.25 * (encoded.nearest - before.detach()).square().mean()
+        pull = pull + (encoded.nearest.detach() - before).square().mean()
+    else:
+        pull = through.commit_loss
+    image, through = (getattr(each, "sample", each) for each in (image, through))
+    return {"map": before, "image": image, "through": through, "pull": pull}
+
+
+def coded_maps(config: Any) -> dict[str, Tensor]:
+    """Draw images, and maps as wide as the codebook's vectors."""
+    return {
+        "pixels": torch.randn(2, config.in_channels, 16, 20, dtype=torch.float64),
+        "latents": torch.randn(2, config.vq_embed_dim, 4, 5, dtype=torch.float64),
+    }
+
+
 ROWS: tuple[Row, ...] = (
     Row("UNet2DConditionModel", cross, predicted, noisy, "convolutions"),
     Row("UNet2DConditionModel", linear, predicted, noisy, "linear"),
@@ -213,4 +248,5 @@ ROWS: tuple[Row, ...] = (
     Row("UNet2DConditionModel", joined, painted, told, "joined"),
     Row("UnCLIPTextProjModel", teller, with_and_without, vectors, "teller"),
     Row("AutoencoderKL", coded, both_ways, images, "normal"),
+    Row("VQModel", quantized, through_codes, coded_maps, "codebook"),
 )

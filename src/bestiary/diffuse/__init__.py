@@ -6,7 +6,7 @@ from bestiary.diffuse.ancestral import Ancestral, ancestral, ancestral_step
 from bestiary.diffuse.by_vector import Pace, draw_by_vector
 from bestiary.diffuse.cascades import draw_cascade
 from bestiary.diffuse.classes import draw_class
-from bestiary.diffuse.draw import draw, draw_any
+from bestiary.diffuse.draw import draw, draw_any, shown
 from bestiary.diffuse.guidance import guided
 from bestiary.diffuse.sampler import Sampler, ddim, ddim_step, sampler_of
 from bestiary.diffuse.schedule import noised, signal
@@ -32,5 +32,6 @@ __all__ = [
     "held",
     "noised",
     "sampler_of",
+    "shown",
     "signal",
 ]

@@ -47,7 +47,7 @@ class LatentDiffusion(Model):
 
     def encode(self, pixel_values: Tensor) -> Tensor:
         """Return the likeliest latent maps of images, scaled to unit variance."""
-        return self.autoencoder.encode(pixel_values).mode() * self.spec.autoencoder.code.scale
+        return self.autoencoder.encode(pixel_values).given * self.spec.autoencoder.code.scale
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the images of scaled latent maps, from -1 to 1."""

@@ -20,6 +20,7 @@ from bestiary.spec import (
     Autoencoder,
     Cell,
     ClassCondition,
+    Codebook,
     Condition,
     ConvDown,
     ConvTower,
@@ -182,7 +183,11 @@ def autoencoder_pieces(node: Autoencoder) -> Iterator[Piece]:
     side = latent_side(node)
     for piece in _tower_pieces(node.encoder, node.size):
         yield piece._replace(path=f"encoder.{piece.path}")
-    yield Piece("enter", *conv(node.encoder.out, 2 * node.dim, 1, side))
+    book = node.code if isinstance(node.code, Codebook) else None
+    yield Piece("enter", *conv(node.encoder.out, node.dim if book else 2 * node.dim, 1, side))
+    if book:  # a map is held against it as it leaves the encoder, and as it enters the decoder
+        compared = conv(node.dim, book.entries, 1, side, bias=False)
+        yield Piece("code", compared[0], 2 * compared[1])
     yield Piece("leave", *conv(node.dim, node.decoder.channels, 1, side))
     for piece in _tower_pieces(node.decoder, side):
         yield piece._replace(path=f"decoder.{piece.path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bestiary.spec.feature_maps import ConvTower, GroupNorm, Level
@@ -73,14 +73,26 @@ class UNet(Model):
 
 
 @dataclass(frozen=True)
-class Gaussian(Node):
-    """Each place of the latent map is a normal distribution (Kingma and Welling 2013).
+class Code(Node):
+    """What stands between the two sides of an autoencoder, at each place of the latent map.
 
     ``scale`` multiplies latents to bring them to unit variance before noise is added (Rombach et al. 2021, section
     4.3.2, appendix G).
     """
 
     scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Gaussian(Code):
+    """A normal distribution (Kingma and Welling 2013)."""
+
+
+@dataclass(frozen=True)
+class Codebook(Code):
+    """The nearest of ``entries`` learned vectors (van den Oord et al. 2017; Esser et al. 2020, section 3.1)."""
+
+    entries: int = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,7 @@ class Autoencoder(Model):
 
     size: int
     encoder: ConvTower
-    code: Gaussian
+    code: Gaussian | Codebook
     decoder: ConvTower
 
 

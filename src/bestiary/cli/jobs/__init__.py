@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from bestiary import spec
-from bestiary.cli.jobs import control, detection, images, multimodal, pictures, proteins, sound, text
+from bestiary.cli.jobs import control, detection, images, multimodal, pictures, proteins, reconstruct, sound, text
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.errors import BestiaryError
 
 __all__ = ["JOBS", "OWN_CHAT", "Answers", "Job", "Settings", "job_of"]
 
-ROOMS = (text, images, detection, pictures, control, sound, proteins, multimodal)
+ROOMS = (text, images, detection, pictures, reconstruct, control, sound, proteins, multimodal)
 JOBS: dict[str, Job] = {name: job for room in ROOMS for name, job in room.JOBS.items()}
 
 
@@ -28,7 +28,7 @@ def job_of(model: Any, given: Sequence[str] = ()) -> str:
     if isinstance(model, spec.FoldingModel):
         return "fold"
     heads = list(spec.heads_of(model).values())
-    own = [room.job_of(model) for room in (pictures, sound, control, detection)]
+    own = [room.job_of(model) for room in (pictures, reconstruct, sound, control, detection)]
     for job in (*own, multimodal.job_of(model, given)):
         if job is not None:
             return job

@@ -60,9 +60,9 @@ def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
         if texts:
             raise BestiaryError("this model draws what it was trained on and reads no text; leave it out")
         pictures, names = diffuse.draw_any(model, seed=settings.seed), ["out of noise"]
-    files = _files(settings.out, len(names))
+    files = name_files(settings.out, len(names))
     for picture, file in zip(pictures, files, strict=True):
-        _write(picture, file)
+        write_picture(picture, file)
     return [{"input": name, "picture": str(file)} for name, file in zip(names, files, strict=True)]
 
 
@@ -81,12 +81,13 @@ def _label(model: Any, text: str) -> int:
     return found[0]
 
 
-def _files(out: Path, count: int) -> list[Path]:
+def name_files(out: Path, count: int) -> list[Path]:
     """Name a file for each of several pictures: ``cat.png``, ``cat-2.png``."""
     return [out, *(out.with_stem(f"{out.stem}-{number}") for number in range(2, count + 1))]
 
 
-def _write(picture: Tensor, file: Path) -> None:
+def write_picture(picture: Tensor, file: Path) -> None:
+    """Write a picture from 0 to 1, ``[channels, H, W]``; raises ``BestiaryError`` where that cannot be."""
     from PIL import Image
 
     pixels = (picture.float() * 255).round().byte().permute(1, 2, 0).cpu().numpy()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bestiary.spec.diffusion import Autoencoder, ClassCondition, LatentDiffusion, PixelDiffusion, TimeSines, UNet
+from bestiary.spec.diffusion import (
+    Autoencoder,
+    ClassCondition,
+    Codebook,
+    LatentDiffusion,
+    PixelDiffusion,
+    TimeSines,
+    UNet,
+)
 from bestiary.spec.edit import walk_once
 from bestiary.spec.feature_maps import (
     Attend,
@@ -175,8 +183,13 @@ def _tower_lines(node: ConvTower, name: str, layers: Layers) -> Iterator[Line]:
 
 def _autoencoder_lines(node: Autoencoder, layers: Layers) -> Iterator[Line]:
     yield from _tower_lines(node.encoder, "pixel_values", layers)
-    yield "mean, logvar = x @ W + b", f"of each place: {node.dim} and {node.dim}"
-    yield "latents = mean", f"or drawn; noise is added to {node.code.scale:g} times it"
+    if isinstance(node.code, Codebook):
+        yield "x = x @ W + b", f"{node.encoder.out} -> {node.dim}"
+        yield "codes = argmin(|x - vector|)", f"of {node.code.entries} vectors"
+        yield "latents = vector[codes]", ""
+    else:
+        yield "mean, logvar = x @ W + b", f"of each place: {node.dim} and {node.dim}"
+        yield "latents = mean", f"or drawn; noise is added to {node.code.scale:g} times it"
     yield from _tower_lines(node.decoder, "latents @ W + b", layers)
 
 

@@ -130,6 +130,7 @@ DIALECTS: dict[str, Dialect] = {
         *karlo.DIALECTS,
         *unets.DIALECTS,
         autoencoders.AUTOENCODER_KL,
+        autoencoders.VQ_MODEL,
         decision_transformer.DIALECT,
         trajectory_transformer.DIALECT,
         open_clip.DIALECT,

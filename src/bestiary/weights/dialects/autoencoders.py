@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bestiary.architectures.vqgan import attending_levels
 from bestiary.errors import BestiaryError
-from bestiary.spec import Autoencoder
+from bestiary.spec import Autoencoder, Codebook
 from bestiary.spec.feature_maps import first_block
 from bestiary.weights.config import WAIVE, Arguments, Derive, Number, Pin, Row, Size, shown, sizes
 from bestiary.weights.dialects import maps
@@ -55,13 +56,14 @@ AUTOENCODER: dict[str, Row] = {
 
 
 def _autoencoder_keys(node: Autoencoder) -> str:
+    book = ["code.vectors.weight = quantize.embedding.weight"] if isinstance(node.code, Codebook) else []
     count = len(node.encoder.levels) - 1
     down = [(f"down_blocks.{index}", "downsamplers") for index in range(count)]
     up = [(f"up_blocks.{index}", "upsamplers") for index in range(count)]
     middle = ("mid_block", "")
     outer = "{enter,leave}.{weight,bias} = {quant_conv,post_quant_conv}.{weight,bias}"
     encoder = maps.tower_keys("encoder", node.encoder, [*down, middle])
-    return "\n".join([*encoder, outer, *maps.tower_keys("decoder", node.decoder, [middle, *up])])
+    return "\n".join([*encoder, outer, *book, *maps.tower_keys("decoder", node.decoder, [middle, *up])])
 
 
 def _autoencoder_arguments(spec: Autoencoder) -> Arguments:
@@ -95,5 +97,94 @@ AUTOENCODER_KL = Dialect(
     renamed=maps.FORMER,
     arguments=_autoencoder_arguments,
     model_type="AutoencoderKL",
+    layout=DIFFUSERS,
+)
+
+
+def _read_attending(config: Mapping[str, Any]) -> Arguments:
+    widths = sizes(config, "block_out_channels")
+    kinds = {"DownEncoderBlock2D": 0, "AttnDownEncoderBlock2D": 1}
+    down = config.get("down_block_types")
+    if not isinstance(down, list) or len(down) != len(widths) or any(each not in kinds for each in down):
+        raise BestiaryError(f"'down_block_types' is {shown(down)}, but {_ONE_KIND}; give {' or '.join(kinds)} each")
+    plain = {
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+    }
+    if config.get("up_block_types") != _upwards(down):
+        raise BestiaryError(f"'up_block_types' is {shown(config.get('up_block_types'))}, which is not the way back")
+    latent = sizes({"latent_channels": 3} | dict(config), "latent_channels", 1)[0]
+    given = config.get("vq_embed_dim")
+    width = latent if given is None else sizes({"vq_embed_dim": given}, "vq_embed_dim", 1)[0]
+    return {
+        **_read_levels({**config, **plain}),
+        "attends": tuple(kinds[each] for each in down),
+        "latent": latent,
+        "width": width,
+    }
+
+
+def _upwards(down: list[str]) -> list[str]:
+    return [kind.replace("DownEncoder", "UpDecoder") for kind in reversed(down)]
+
+
+def _write_attending(arguments: Arguments) -> dict[str, Any]:
+    down = ["AttnDownEncoderBlock2D" if one else "DownEncoderBlock2D" for one in arguments["attends"]]
+    return {
+        **_write_levels(arguments),
+        "down_block_types": down,
+        "up_block_types": _upwards(down),
+        "latent_channels": arguments["latent"],
+        "vq_embed_dim": arguments["width"],
+    }
+
+
+_VQ: dict[str, Row] = {
+    **COMMON,
+    "layers_per_block": Size("depth", 1),
+    "sample_size": Size("size", 32),
+    "num_vq_embeddings": Size("entries", 256),
+    "scaling_factor": Number("scale", 0.18215),
+    "norm_type": Pin(("group",), "norms that the code modulates are another architecture"),
+    "mid_block_add_attention": Pin((True,), "a middle without attention was never published in this family"),
+    "lookup_from_codebook": WAIVE,  # what its decoder is called with
+    "force_upcast": WAIVE,  # in what dtype it is run
+}
+
+
+def _vq_arguments(spec: Autoencoder) -> Arguments:
+    code = spec.code
+    if not isinstance(code, Codebook):
+        raise BestiaryError("the code of this family is a Codebook")
+    plain = _autoencoder_arguments(spec)
+    latent = {"latent": spec.decoder.channels, "width": spec.dim, "entries": code.entries}
+    return {**plain, **latent, "attends": attending_levels(spec.encoder.levels[:-1])}
+
+
+VQ_MODEL = Dialect(
+    name="vq-model",
+    architecture=always("vqgan"),
+    architectures=("vqgan",),
+    keys=_autoencoder_keys,
+    config=_VQ,
+    tasks={"VQModel": "autoencoding"},
+    derived=(
+        Derive(
+            (
+                "block_out_channels",
+                "down_block_types",
+                "up_block_types",
+                "in_channels",
+                "out_channels",
+                "latent_channels",
+                "vq_embed_dim",
+            ),
+            _read_attending,
+            _write_attending,
+        ),
+    ),
+    renamed=maps.FORMER,
+    arguments=_vq_arguments,
+    model_type="VQModel",
     layout=DIFFUSERS,
 )
