@@ -239,7 +239,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vip_llava": Architecture(llava.vip_llava, "image-text-to-text", {"base": heads.no_head}),
     "llava_linear": Architecture(llava.llava_linear, "image-text-to-text", {"base": heads.no_head}),
     "nfnet": Architecture(flamingo.nfnet, "features", {}),
-    "flamingo": Architecture(flamingo.flamingo, "causal-lm", {}),
+    "flamingo": Architecture(flamingo.flamingo, "image-text-to-text", {"base": heads.no_head}),
     "decision_transformer": Architecture(control.decision_transformer, "next-action", {}),
     "rt1": Architecture(rt1.rt1, "next-action", {}),
     "gato": Architecture(control.gato, "next-action", {}),
