@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import gguf
@@ -22,7 +23,8 @@ from bestiary.weights.keys import parse, spellings, transfers
 from bestiary.weights.load import load_weights
 
 State = dict[str, Tensor]
-CALLED_OTHERWISE = [f"{family}ForQuestionAnswering" for family in ("Llama", "Qwen2", "Qwen3")]
+CALLED_OTHERWISE = {f"{family}ForQuestionAnswering": "transformer" for family in ("Llama", "Qwen2", "Qwen3")}
+CALLED_OTHERWISE |= {"DetrForSegmentation": "detr.model"}
 FORMER = {".LayerNorm.weight": ".LayerNorm.gamma", ".LayerNorm.bias": ".LayerNorm.beta"}
 
 
@@ -138,6 +140,7 @@ def test_buffers_and_repetitions_load(case: Case, tmp_path: Path) -> None:
 
 
 WITHOUT = ("Switch", "DecisionTransformer", "TrajectoryTransformer", "CLIPModel", "SiglipModel", "WhisperForAudio")
+WITHOUT += ("Llava", "VipLlava", "Blip2")
 """Families whose files have no prefix before the body's names, or always the same."""
 
 
@@ -150,8 +153,10 @@ def test_prefix_may_be_there_or_not(case: Case, tmp_path: Path) -> None:
 LIVING = [row for row in ROWS if not isinstance(row, RecordedRow)]
 
 
-# A classifier of sounds has no bare class of its own, and Swin's bare class no vector for masked patches.
+# A classifier of sounds has no bare class of its own, BLIP-2's bare class scores words too, and Swin's has no vector
+# for masked patches.
 ALONE = ("WhisperForAudioClassification", "SwinForMaskedImageModeling", "Swinv2ForMaskedImageModeling")
+ALONE += ("Blip2ForConditionalGeneration",)
 HEADED = [row for row in LIVING if not row.name.endswith("Model") or "LMHead" in row.name]
 
 
@@ -161,8 +166,8 @@ def test_a_file_with_more_heads_than_asked_for_loads(case: Case) -> None:
     model, checkpoint = load_weights(case.folder, task="base")
     tasks = checkpoint.meaning.dialect.tasks
     bare = next(name for name, task in tasks.items() if task == "base")
-    # Where a model that finds spans calls its body otherwise, the bare class of the reference does not find it there.
-    held = getattr(case.reference, "transformer", None) if case.row.name in CALLED_OTHERWISE else None
+    # Where a model that finds spans or segments calls its body otherwise, the reference's bare class does not find it.
+    held = attrgetter(CALLED_OTHERWISE[case.row.name])(case.reference) if case.row.name in CALLED_OTHERWISE else None
     reference = held or lifted(case.row, getattr(transformers, bare).from_pretrained(case.folder).double().eval())
     given = inputs(case, "right")
     theirs, ours = reference(**given), model(**given)
