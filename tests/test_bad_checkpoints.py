@@ -21,7 +21,7 @@ from bestiary.architectures import make, with_task
 from bestiary.errors import BestiaryError
 from bestiary.nn import build
 from bestiary.weights.config import Waive
-from bestiary.weights.dialects import DIALECTS
+from bestiary.weights.dialects import DIALECTS, alphafold, dit_original, glide
 from bestiary.weights.load import load_weights
 from bestiary.weights.save import save_weights
 from bestiary.weights.translate import understand
@@ -288,3 +288,26 @@ def test_any_rotary_scaling_loads_or_is_refused(kind: str, tmp_path: Path) -> No
                 assert str(error).isprintable()
                 continue
             assert model(torch.ones(1, 3, dtype=torch.long)).logits.shape == (1, 3, 30)
+
+
+# --- Files without a config, whose sizes are read off shapes ---------------------------------------------------------
+
+NAMES = {
+    "glide": glide.MARKS,
+    "dit-original": dit_original.MARKS,
+    "alphafold": (
+        f"{alphafold.ROOT}evoformer/evoformer_iteration/msa_row_attention_with_pair_bias/attention//query_w",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 0, 0, 0), (0, 0, 0, 0), (2, 3, 4, 5), (2,) * 6])
+@pytest.mark.parametrize("family", NAMES)
+def test_names_of_a_family_without_its_shapes_get_one_sentence(
+    family: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    save_file({name: torch.zeros(shape) for name in NAMES[family]}, tmp_path / "bare.safetensors")
+    with pytest.raises(BestiaryError) as caught:
+        bestiary.load(tmp_path / "bare.safetensors")
+    assert str(tmp_path / "bare.safetensors") in str(caught.value)
+    assert "\n" not in str(caught.value)

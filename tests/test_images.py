@@ -53,6 +53,13 @@ def test_every_step_is_the_reference_s(kind: str, changes: dict[str, Any], tmp_p
             assert np.array_equal(found, expected.astype(np.float32)), (shape, mode, np.abs(found - expected).max())
 
 
+@pytest.mark.parametrize(("mean", "channels"), [([0.5, 0.5], 3), ([0.5] * 4, 3), ([0.5] * 3, 1)])
+def test_as_many_means_as_channels_are_wanted(mean: list[float], channels: int) -> None:
+    settings = read_settings({"image_processor_type": "ViTImageProcessor", "image_mean": mean}, "here")
+    with pytest.raises(BestiaryError, match=f"by {len(mean)} numbers, but the model reads {channels} channels"):
+        Preprocessor(settings, channels)([picture(30, 30)])
+
+
 def test_pictures_of_unequal_sizes_are_padded_with_a_mask() -> None:
     size = {"shortest_edge": 40, "longest_edge": 66}
     reference = transformers.DetrImageProcessorPil(size=size)

@@ -7,18 +7,27 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import open_clip
 import pytest
 import torch
+from command_line import bestiary
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
 from safetensors.torch import load_file, save_file
+from test_pipelines import LENGTH, tokenizer
 from torch import Tensor
 
+from bestiary.data.images import Preprocessor
+from bestiary.data.images.open_clip import read_open_clip
 from bestiary.data.tokenizers.folder import load_tokenizer
+from bestiary.errors import BestiaryError
 from bestiary.nn import Model, build
 from bestiary.sizing import count
 from bestiary.weights.load import load_weights
 from bestiary.weights.save import save_weights
 
+WEIGHTS = "open_clip_model.safetensors"
 TEXT = {"context_length": 9, "vocab_size": 53, "width": 24, "heads": 3, "layers": 2}
 SIDES: dict[str, dict[str, Any]] = {
     "network": {"layers": [2, 1, 1, 1], "width": 8, "patch_size": None, "image_size": 64, "head_width": 64},
@@ -156,3 +165,57 @@ def test_byte_pairs_are_those_of_the_published_vocabulary(tmp_path: Path) -> Non
     for text in TEXTS:
         assert list(ours.encode(text)) == [theirs.sot_token_id, *theirs.encode(text), theirs.eot_token_id]
     assert ours.decode(ours.encode("A photo of a cat"), skip_special_tokens=True) == "a photo of a cat"
+
+
+READINGS: list[dict[str, Any]] = [
+    {},
+    {"mean": [0.1, 0.2, 0.3], "std": [0.5] * 3, "interpolation": "bilinear"},
+    {"resize_mode": "squash"},
+]
+
+
+@pytest.mark.parametrize("config", READINGS, ids=lambda config: "-".join(config) or "usual")
+def test_every_way_to_read_pictures_is_open_clip_s(config: dict[str, Any]) -> None:
+    transform = image_transform_v2(PreprocessCfg(size=64, **config), is_train=False)
+    reader, random = Preprocessor(read_open_clip(config, 64, "here")), np.random.default_rng(0)
+    for shape in ((71, 98), (98, 71), (64, 64), (20, 300), (67, 64)):
+        picture = Image.fromarray(random.integers(0, 256, (*shape, 3), dtype=np.uint8), "RGB")
+        assert torch.equal(reader([picture])["pixel_values"][0], transform(picture)), shape
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"resize_mode": "longest"}, "only 'shortest' and 'squash'"),
+        ({"mean": {"red": 1}}, "'mean' is"),
+        ({"std": [0]}, "'std' is"),
+        ({"interpolation": 3}, "give bilinear or bicubic"),
+    ],
+)
+def test_ways_to_read_pictures_that_are_unknown_are_one_sentence(config: dict[str, Any], words: str) -> None:
+    with pytest.raises(BestiaryError, match=r"^here: ") as caught:
+        read_open_clip(config, 64, "here")
+    assert words in str(caught.value)
+
+
+def test_captions_are_ranked_by_a_residual_network(tmp_path: Path) -> None:
+    words = tokenizer()
+    sides = {"vision_cfg": SIDES["network"], "text_cfg": TEXT | {"vocab_size": len(words), "context_length": LENGTH}}
+    reference = open_clip.CLIP(10, *sides.values())
+    save_file({key: tensor.contiguous() for key, tensor in reference.state_dict().items()}, tmp_path / WEIGHTS)
+    said = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    settings = {"model_cfg": {"embed_dim": 10, **sides}, "preprocess_cfg": said}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(settings))
+    words.save_pretrained(tmp_path)
+    Image.new("RGB", (90, 71), "red").save(tmp_path / "red.png")
+    done = bestiary(f"run {tmp_path} {tmp_path / 'red.png'} red dear --json")
+    found = json.loads(done.out)["results"]
+    assert [row["image"] for row in found] == [str(tmp_path / "red.png")] * 2
+    pixels = image_transform_v2(PreprocessCfg(size=64, **said), is_train=False)(Image.open(tmp_path / "red.png"))
+    with torch.no_grad():
+        image = reference.eval().encode_image(pixels[None], normalize=True)
+        rows = [words(text).input_ids for text in ("red", "dear")]
+        ids = torch.tensor([[*row, *[0] * (LENGTH - len(row))] for row in rows])
+        expected = reference.logit_scale.exp() * image @ reference.encode_text(ids, normalize=True).T
+    logits = {row["text"]: row["logit"] for row in found}
+    assert [logits["red"], logits["dear"]] == pytest.approx(expected[0].tolist(), abs=1e-4)

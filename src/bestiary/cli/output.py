@@ -118,3 +118,13 @@ def _is_figure(cell: Cell) -> bool:
 
 def _is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def bar(steps: Sequence[Any], what: str) -> Iterable[Any]:
+    """Return the steps of a long loop with a bar on the terminal that shows how many are taken."""
+    if not on_terminal() or len(steps) < 2:
+        return steps
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(steps, what, console=Console(stderr=True), transient=True)

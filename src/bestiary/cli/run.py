@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from bestiary.cli.names import complete_source, stand_in_of
-from bestiary.cli.output import json_option, print_json, remark
+from bestiary.cli.output import bar, json_option, print_json, remark
 from bestiary.errors import BestiaryError
+from bestiary.watch import watching
 
 MASK = "[MASK]"
 LENGTH, SHARE, SEED = click.IntRange(1, 100_000), click.FloatRange(0, 1, min_open=True), click.IntRange(0, 2**63 - 1)
@@ -63,12 +64,14 @@ def verb(
     asked = [_in_chat(model, text) for text in texts] if chat and job not in jobs.OWN_CHAT else list(texts)
     asks = {"seed": seed, "chat": chat, "out": out, "language": language}
     settings = jobs.Settings(twin=model.checkpoint is None, **asks, **_sampling(**options))
-    if as_json:
-        results = jobs.JOBS[job].answer(model, asked, settings)
-        print_json({"model": source, "weights": label, "job": job, "results": results})
-    else:
+    if not as_json:
         remark(label)
-        jobs.JOBS[job].show(model, asked, settings)
+    with watching(bar):
+        if as_json:
+            results = jobs.JOBS[job].answer(model, asked, settings)
+            print_json({"model": source, "weights": label, "job": job, "results": results})
+        else:
+            jobs.JOBS[job].show(model, asked, settings)
 
 
 def _opened(source: str, texts: Sequence[str], task: str | None, seed: int) -> tuple[Any, str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from bestiary.cli.names import name_argument, sizes_of
-from bestiary.cli.output import json_option, on_terminal, print_json, print_table, remark
+from bestiary.cli.output import bar, json_option, print_json, print_table, remark
 from bestiary.cli.stated import agrees
 
 
@@ -46,7 +46,7 @@ def verb(names: Sequence[str], everything: bool, as_json: bool) -> int:
     """
     if everything == bool(names):
         raise click.UsageError("name the models to verify, or give --all, and not both", click.get_current_context())
-    checks = list(_with_progress(list(_asked(names))))
+    checks = [check_size(*one) for one in bar(list(_asked(names)), "counting")]
     if as_json:
         print_json([check._asdict() for check in checks])
     else:
@@ -114,14 +114,3 @@ def _asked(names: Sequence[str]) -> Iterator[tuple[Any, str]]:
         else:
             found, _ = parse_name(name)
             yield from ((found, size) for size in sizes_of(found))
-
-
-def _with_progress(asked: list[tuple[Any, str]]) -> Iterator[Check]:
-    if not on_terminal():
-        yield from (check_size(*one) for one in asked)
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from (check_size(*one) for one in track(asked, "counting", console=console, transient=True))

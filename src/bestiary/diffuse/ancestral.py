@@ -11,6 +11,7 @@ from torch import Tensor
 from bestiary import spec
 from bestiary.diffuse.schedule import betas, image_and_noise, signal
 from bestiary.errors import BestiaryError
+from bestiary.watch import watched
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def ancestral(
 ) -> Iterator[Tensor]:
     """Yield a sample with less and less noise, ``steps`` times; ``predict`` is the model, of a sample and its time."""
     times = sampler.times(steps)
-    for time, before in zip(times, [*times[1:], times[-1] - 1], strict=True):
+    pairs = list(zip(times, [*times[1:], times[-1] - 1], strict=True))
+    for time, before in watched(pairs, "drawing"):
         noise = torch.randn(sample.shape, generator=generator) if time else torch.zeros(())
         noise = noise.to(sample.device, sample.dtype)
         sample = ancestral_step(sampler, predict(sample, time), time, before, sample, noise)

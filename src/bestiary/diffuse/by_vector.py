@@ -13,6 +13,7 @@ from bestiary import spec
 from bestiary.diffuse.ancestral import Ancestral, ancestral
 from bestiary.diffuse.draw import padded_words, shown
 from bestiary.diffuse.sampler import Sampler, ddim
+from bestiary.watch import watched
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _coded(prior: Any, told: Told, nothing: Told, pace: Pace, generator: torch.G
     whole = torch.cat((nothing.whole, told.whole))
     near = torch.full((len(whole),), prior.spec.buckets * 3 // 4, device=whole.device)
     codes: Tensor | None = None
-    for _ in range(prior.spec.components):
+    for _ in watched(range(prior.spec.components), "writing a vector"):
         both = None if codes is None else torch.cat((codes, codes))
         without, toward = prior(whole, words, near, both).logits[:, -1].chunk(2)
         scores = (without + pace.toward_vector * (toward - without)).float().cpu()

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from bestiary import spec
+from bestiary.data.tokenizers.rows import filled, rows_of
 from bestiary.diffuse.draw import shown
 from bestiary.diffuse.guidance import guided
 from bestiary.diffuse.sampler import Sampler, ddim
-from bestiary.errors import BestiaryError
 
 STEPS, ENLARGING, GUIDANCE = 50, 27, 3.0
 """GLIDE's guidance, and its steps of the model that enlarges (its published code, notebooks/text2im.ipynb)."""
@@ -52,10 +52,6 @@ def _drawn(node: Any, predict: Any, count: int, steps: int, generator: torch.Gen
 
 
 def _read(part: Any, model: Any, texts: list[str]) -> Tensor:
-    if model.tokenizer is None:
-        raise BestiaryError("a text has to become tokens, but the files hold no tokenizer; add its folder")
     length = part.spec.text.embed.length
-    rows = [model.tokenizer.encode(text)[:length] for text in texts]
-    ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows], device=model.device)
-    keep = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=model.device)
+    ids, keep = filled([row[:length] for row in rows_of(model, texts)], length, model.device)
     return part.read(ids, keep)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bestiary.data.tokenizers.rows import filled, rows_of
 from bestiary.diffuse.guidance import guided
 from bestiary.diffuse.sampler import ddim, sampler_of
 from bestiary.errors import BestiaryError
@@ -80,22 +81,15 @@ def padded(model: Any, texts: list[str]) -> Tensor:
     length = model.spec.text.embed.position.length
     rows = _cut(model, texts, length)
     end, pad = model.tokenizer.eos_token_id, model.tokenizer.pad_token_id
-    pad = end if pad is None else pad
-    return torch.tensor([[*row, *[pad] * (length - len(row))] for row in rows], device=model.device)
+    return filled(rows, length, model.device, end if pad is None else pad)[0]
 
 
 def padded_words(model: Any, texts: list[str], length: int) -> tuple[Tensor, Tensor]:
     """Return the tokens of texts, cut and filled up to a length, and ones for those that are words."""
-    rows = _cut(model, texts, length)
-    filled = [[*row, *[0] * (length - len(row))] for row in rows]
-    keep = [[1] * len(row) + [0] * (length - len(row)) for row in rows]
-    return torch.tensor(filled, device=model.device), torch.tensor(keep, device=model.device)
+    return filled(_cut(model, texts, length), length, model.device)
 
 
 def _cut(model: Any, texts: list[str], length: int) -> list[list[int]]:
     """Return the tokens of texts, so many at most, the last of which ends a text as it does uncut."""
-    if model.tokenizer is None:
-        raise BestiaryError("a text has to become tokens, but the files hold no tokenizer; add its folder")
-    end = model.tokenizer.eos_token_id
-    rows = [model.tokenizer.encode(text) for text in texts]
+    rows, end = rows_of(model, texts), model.tokenizer.eos_token_id
     return [row if len(row) <= length else [*row[: length - 1], row[-1] if end is None else end] for row in rows]

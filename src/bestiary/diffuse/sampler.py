@@ -13,6 +13,7 @@ from bestiary import spec
 from bestiary.diffuse.schedule import image_and_noise, signal
 from bestiary.diffuse.thresholds import Percentile, held
 from bestiary.errors import BestiaryError
+from bestiary.watch import watched
 
 Spacing = Literal["leading", "trailing", "linspace"]
 
@@ -89,7 +90,7 @@ def ddim(
 ) -> Iterator[Tensor]:  # fmt: skip
     """Yield a sample with less and less noise, ``steps`` times; ``predict`` is the model, of a sample and its time."""
     stride = sampler.schedule.steps // steps if steps else 0
-    for time in sampler.times(steps):
+    for time in watched(sampler.times(steps), "drawing"):
         noise = torch.randn(sample.shape, generator=generator, dtype=sample.dtype) if eta else None
         noise = None if noise is None else noise.to(sample.device)
         sample = ddim_step(sampler, predict(sample, time), time, stride, sample, eta, noise)

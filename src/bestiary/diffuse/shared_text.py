@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bestiary.data.tokenizers.rows import filled, rows_of
 from bestiary.diffuse.draw import shown
 from bestiary.diffuse.guidance import guided
 from bestiary.diffuse.sampler import Sampler, ddim
@@ -75,12 +76,9 @@ def _beside(part: Any, small: Tensor, level: int, masked: Callable[[Tensor], Ten
 
 def _read(model: Any, texts: list[str]) -> tuple[Tensor, Tensor | None]:
     """Return the vectors of texts and which of them are words, ``None`` where all are."""
-    if model.tokenizer is None:
-        raise BestiaryError("a text has to become tokens, but the files hold no tokenizer; add its folder")
-    rows = [model.tokenizer.encode(text) for text in texts]
-    length, pad = max(map(len, rows)), model.tokenizer.pad_token_id or 0
-    if not length:
+    rows = rows_of(model, texts)
+    longest = max(map(len, rows))
+    if not longest:
         raise BestiaryError("the text is empty; write what shall be drawn")
-    ids = torch.tensor([[*row, *[pad] * (length - len(row))] for row in rows], device=model.device)
-    keep = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=model.device)
+    ids, keep = filled(rows, longest, model.device, model.tokenizer.pad_token_id or 0)
     return model.read(ids, keep), None if bool(keep.all()) else keep

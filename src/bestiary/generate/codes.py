@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bestiary.errors import BestiaryError
+from bestiary.data.tokenizers.rows import filled, rows_of
 from bestiary.generate.sampling import Sampling, pick
 from bestiary.nn import Cache
+from bestiary.watch import watched
 
 
 @torch.no_grad()
@@ -32,7 +33,7 @@ def write_codes(
     side, cache = embed.position.side, Cache(embed.position.length)
     generator = None if seed is None else torch.Generator(ids.device).manual_seed(seed)
     codes: list[Tensor] = []
-    for _ in range(side**2):
+    for _ in watched(range(side**2), "writing codes"):
         scores = model(ids, mask, past_key_values=cache, logits_to_keep=1).logits[:, -1, embed.words :]
         codes.append(pick(scores, sampling or Sampling(temperature=1.0), generator))
         ids, mask = codes[-1][:, None] + embed.words, None
@@ -41,12 +42,8 @@ def write_codes(
 
 def draw_codes(model: Any, texts: list[str], *, sampling: Sampling | None = None, seed: int = 0) -> Tensor:
     """Return a picture from 0 to 1 for each text, ``[B, channels, H, W]``."""
-    if model.tokenizer is None:
-        raise BestiaryError("a text has to become tokens, but the files hold no tokenizer; add its folder")
     most = model.spec.text.embed.length - 1
-    rows = [model.tokenizer.encode(text)[:most] for text in texts]
-    longest = max(1, *(len(row) for row in rows))
-    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=model.device)
-    keep = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=model.device)
+    rows = [row[:most] for row in rows_of(model, texts)]
+    ids, keep = filled(rows, max(1, *map(len, rows)), model.device)
     with torch.inference_mode():
         return model.image.picture(write_codes(model, ids, keep, sampling=sampling, seed=seed))

@@ -146,7 +146,30 @@ class Stage(nn.Module):
         return x
 
 
-class ConvNet(Model):
+class Network(Model):
+    """A network over images, whose last map's places are tokens."""
+
+    def forward(self, pixel_values: Tensor) -> Output:
+        """Run the model on images, ``[B, channels, H, W]``; the last map's places are tokens, ``[B, places, dim]``."""
+        x = self.features(pixel_values).flatten(2).transpose(1, 2)
+        return self.answer(x, Context(torch.arange(x.shape[1], device=x.device)[None], x.shape[1]))
+
+    def features(self, pixel_values: Tensor) -> Tensor:
+        """Return the last map, ``[B, dim, H / shrinks, W / shrinks]``."""
+        raise NotImplementedError
+
+    def checked(self, pixel_values: Tensor) -> Tensor:
+        """Refuse images of another size than the model reads, where it reads one."""
+        wanted = (self.spec.channels, self.spec.image, self.spec.image)
+        if self.spec.image is not None and pixel_values.shape[1:] != wanted:
+            raise BestiaryError(
+                f"pixel_values has shape {list(pixel_values.shape)}; this model reads"
+                f" [batch, {', '.join(map(str, wanted))}]: resize the image first"
+            )
+        return pixel_values
+
+
+class ConvNet(Network):
     """A stem and its stages."""
 
     def __init__(self, node: spec.ConvNet) -> None:
@@ -157,20 +180,9 @@ class ConvNet(Model):
         self.stages = nn.ModuleList(Stage(stage, inputs, node.norm) for stage, inputs in stages)
         self.add_heads()
 
-    def forward(self, pixel_values: Tensor) -> Output:
-        """Run the model on images, ``[B, channels, H, W]``; the last map's places are tokens, ``[B, places, dim]``."""
-        x = self.features(pixel_values).flatten(2).transpose(1, 2)
-        return self.answer(x, Context(torch.arange(x.shape[1], device=x.device)[None], x.shape[1]))
-
     def features(self, pixel_values: Tensor) -> Tensor:
         """Return the last map, ``[B, dim, H / shrinks, W / shrinks]``."""
-        wanted = (self.spec.channels, self.spec.image, self.spec.image)
-        if self.spec.image is not None and pixel_values.shape[1:] != wanted:
-            raise BestiaryError(
-                f"pixel_values has shape {list(pixel_values.shape)}; this model reads"
-                f" [batch, {', '.join(map(str, wanted))}]: resize the image first"
-            )
-        return self.maps(pixel_values)[-1]
+        return self.maps(self.checked(pixel_values))[-1]
 
     def maps(self, pixel_values: Tensor) -> list[Tensor]:
         """Return the map of each stage, ``[B, channels, H, W]``."""

@@ -7,10 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bestiary import spec
-from bestiary.errors import BestiaryError
-from bestiary.nn.base import Model
-from bestiary.nn.context import Context
-from bestiary.nn.output import Output
+from bestiary.nn.convolutional import Network
 from bestiary.spec.normfree import STEM
 
 GAIN = 1.7015043497085571
@@ -88,7 +85,7 @@ class Block(nn.Module):
         return x + self.alpha * self.skip * 2 * self.weighing(h)  # two keeps the variance behind the weighing
 
 
-class NormFreeNet(Model):
+class NormFreeNet(Network):
     """A stem of four convolutions, stages, and a last convolution."""
 
     def __init__(self, node: spec.NormFreeNet) -> None:
@@ -107,20 +104,9 @@ class NormFreeNet(Model):
         self.last = StandardizedConvolution(inputs, node.dim, 1, node.eps)
         self.add_heads()
 
-    def forward(self, pixel_values: Tensor) -> Output:
-        """Run the model on images, ``[B, channels, H, W]``; the last map's places are tokens, ``[B, places, dim]``."""
-        x = self.features(pixel_values).flatten(2).transpose(1, 2)
-        return self.answer(x, Context(torch.arange(x.shape[1], device=x.device)[None], x.shape[1]))
-
     def features(self, pixel_values: Tensor) -> Tensor:
         """Return the last map, ``[B, dim, H / shrinks, W / shrinks]``."""
-        wanted = (self.spec.channels, self.spec.image, self.spec.image)
-        if self.spec.image is not None and pixel_values.shape[1:] != wanted:
-            raise BestiaryError(
-                f"pixel_values has shape {list(pixel_values.shape)}; this model reads"
-                f" [batch, {', '.join(map(str, wanted))}]: resize the image first"
-            )
-        x = pixel_values
+        x = self.checked(pixel_values)
         for number, convolution in enumerate(self.stem):
             x = convolution(scaled_gelu(x) if number else x)
         for block in self.blocks:

@@ -147,6 +147,10 @@ def _implied(folder: CheckpointFolder, task: str | None) -> Meaning:
             config = dialect.implied(folder.tensors)
         except BestiaryError as error:
             raise BestiaryError(f"{folder.path}: {error}") from None
+        except (ArithmeticError, LookupError, ValueError):  # sizes are read off shapes that nobody has checked yet
+            raise BestiaryError(
+                f"{folder.path} has the names of {dialect.name}'s tensors, but not their shapes; download it again"
+            ) from None
         if config is not None:
             meaning = understand(config, str(folder.path), task, dialect.name)
             return replace(meaning, carried=dialect.ids(folder.tensors, meaning.spec))

@@ -8,7 +8,6 @@ from typing import Any
 from bestiary import spec
 from bestiary.errors import BestiaryError
 from bestiary.jsonfile import read_json
-from bestiary.weights.dialects import timm
 from bestiary.weights.load import Checkpoint
 
 NAME = "preprocessor_config.json"
@@ -26,13 +25,15 @@ def processor_of(checkpoint: Checkpoint, tokenizer: Any = None) -> Any:
         return _hearing(folder, heard)
     if isinstance(checkpoint.meaning.spec, spec.VisionLanguage):
         return _showing(folder, checkpoint.meaning.spec, tokenizer)
-    channels = _channels(checkpoint.meaning.spec)
-    if checkpoint.meaning.dialect.kind == timm.KIND:
-        return _said_by_timm(checkpoint, str(folder / "config.json"))
-    if channels is None or not (folder / NAME).exists():
+    channels, meaning = _channels(checkpoint.meaning.spec), checkpoint.meaning
+    in_config = meaning.dialect.pictures
+    if channels is None or (in_config is None and not (folder / NAME).exists()):
         return None
     from bestiary.data.images import Preprocessor, read_settings
 
+    if in_config is not None:
+        where = str(folder / meaning.dialect.layout.config)
+        return Preprocessor(in_config(meaning.carried, meaning.spec, where), channels)
     return Preprocessor(read_settings(read_json(folder / NAME), str(folder / NAME)), channels)
 
 
@@ -60,16 +61,6 @@ def _showing(folder: Path, node: spec.VisionLanguage, tokenizer: Any) -> Any:
 
 IN_FRONT = ("Blip2Processor",)
 """Processors that have pictures in front of a text, which does not mark them."""
-
-
-def _said_by_timm(checkpoint: Checkpoint, where: str) -> Any:
-    """Return what reads pictures as a config says that tells of the model too."""
-    from bestiary.data.images import Preprocessor
-    from bestiary.data.images.timm import read_timm
-
-    embed: Any = checkpoint.meaning.spec.at("embed")
-    kept = checkpoint.meaning.carried["pretrained_cfg"]
-    return Preprocessor(read_timm(kept, embed.image, where), embed.channels)
 
 
 def _channels(node: spec.Model) -> int | None:

@@ -34,7 +34,7 @@ def job_of(model: Any, given: Sequence[str] = ()) -> str:
             return job
     if any(isinstance(head, spec.LMHead | spec.AdaptiveLMHead) for head in heads):
         return "generate" if isinstance(model, spec.EncoderDecoder) or _looks_back(model) else "fill-mask"
-    if images.patches(model) is not None:
+    if images.seeing(model) is not None:
         return _on_images(model, heads)
     if any(isinstance(head, spec.Classifier) and head.source != "every" for head in heads):
         return "classify"

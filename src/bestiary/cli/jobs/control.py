@@ -104,15 +104,15 @@ def save_gif(frames: list[NDArray[np.uint8]], path: Path, seconds: float = 0.05)
     """Write frames as a moving picture."""
     from PIL import Image
 
+    from bestiary.data.images import save_image
+
     pictures = [Image.fromarray(frame) for frame in frames]
     scale = min(1.0, WIDTH / pictures[0].width)
     size = (round(pictures[0].width * scale), round(pictures[0].height * scale))
     first, *others = [picture.resize(size) for picture in pictures]
-    try:
-        first.save(path, format="GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
-    except OSError as error:
-        raise BestiaryError(f"{path} cannot be written ({error.strerror}); check the folder") from None
-    return path
+    return save_image(
+        first, path, format="GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0
+    )
 
 
 def _show(model: Any, names: list[str], settings: Settings) -> None:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from bestiary.cli.jobs.images import NOISE
 from bestiary.cli.jobs.job import TOP, Answers, Job, Settings
 from bestiary.cli.jobs.label import label
+from bestiary.cli.jobs.pictures import name_files
 from bestiary.cli.output import print_table, remark
 from bestiary.errors import BestiaryError
 from bestiary.spec import Detector
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-NOISE = "an image of noise"
 
 
 def job_of(model: Any) -> str | None:
@@ -31,8 +31,10 @@ def _detect(model: Any, files: list[str], settings: Settings) -> Answers:
 
     With ``out``, the pictures are written with boxes around what was found in them.
     """
+    from bestiary.data.images import checked_name
     from bestiary.data.images.boxes import objects
 
+    outs = [] if settings.out is None else name_files(checked_name(settings.out), max(1, len(files)))
     pictures, names = _pictures(model, files, settings)
     answers: Answers = []
     for index, (name, picture) in enumerate(zip(names, pictures, strict=True)):
@@ -47,9 +49,8 @@ def _detect(model: Any, files: list[str], settings: Settings) -> Answers:
             {"input": name, "label": label(model, one.label), "score": one.score, "box": [round(x, 2) for x in one.box]}
             for one in found
         ]
-        if settings.out is not None:
-            file = settings.out if not index else settings.out.with_stem(f"{settings.out.stem}-{index + 1}")
-            _draw(picture, rows, file)
+        if outs:
+            _draw(picture, rows, outs[index])
         answers += rows
     return answers
 
@@ -92,6 +93,8 @@ def _draw(picture: Image, rows: Answers, file: Path) -> None:
     """Write a picture with a box around each object, its label and score beside it."""
     from PIL import ImageDraw
 
+    from bestiary.data.images import save_image
+
     shown = picture.convert("RGB")
     pen = ImageDraw.Draw(shown)
     line = max(1, min(shown.size) // 200)
@@ -103,10 +106,7 @@ def _draw(picture: Image, rows: Answers, file: Path) -> None:
         corner = (max(0.0, left) + line, max(0.0, top) + line)
         pen.rectangle(pen.textbbox(corner, text), fill=color)
         pen.text(corner, text, fill="white")
-    try:
-        shown.save(file)
-    except (OSError, ValueError) as error:
-        raise BestiaryError(f"--out {file} cannot be written as a picture ({error}); name a .png file") from None
+    save_image(shown, file)
 
 
 def _show(model: Any, files: list[str], settings: Settings) -> None:

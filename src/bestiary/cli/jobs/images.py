@@ -16,28 +16,35 @@ from bestiary.cli.jobs.label import label
 from bestiary.cli.output import print_table
 from bestiary.errors import BestiaryError
 
+NOISE = "an image of noise"
+"""What a twin is shown that is given no picture."""
 
-def patches(model: spec.Model) -> spec.Patches | None:
-    """Return how a model cuts pictures, or ``None`` when it reads none."""
-    return next((node for _, node in spec.walk_once(model) if isinstance(node, spec.Patches)), None)
+
+Seeing = spec.Patches | spec.NormFreeNet | spec.ConvNet
+"""What reads squares of pixels first: each has ``image``, their side, and ``channels``."""
+
+
+def seeing(model: spec.Model) -> Seeing | None:
+    """Return what reads a model's pictures, or ``None`` when it reads none."""
+    return next((node for _, node in spec.walk_once(model) if isinstance(node, Seeing)), None)
 
 
 def read_pictures(model: Any, files: list[str], settings: Settings) -> tuple[dict[str, Tensor], list[str]]:
     """Return a model's input of image files, and their names; an untrained twin that is given none reads noise."""
-    embed = patches(model.spec)
-    assert embed is not None
+    embed = seeing(model.spec)
+    assert embed is not None and embed.image is not None, "a model that reads squares says how large they are"
     if not files:
         if not settings.twin:
             raise BestiaryError("this model reads pictures; write the names of image files after its own")
         noise = torch.Generator().manual_seed(settings.seed)
         shape = (1, embed.channels, embed.image, embed.image)
-        return {"pixel_values": torch.rand(shape, generator=noise)}, ["an image of noise"]
+        return {"pixel_values": torch.rand(shape, generator=noise)}, [NOISE]
     processor = model.processor or plain(embed)
     given = processor(files)
     return {name: value.to(model.device) for name, value in given.items()}, files
 
 
-def plain(embed: spec.Patches | spec.NormFreeNet) -> Any:
+def plain(embed: Seeing) -> Any:
     """What a twin reads pictures with, and a checkpoint that came without a file on it: resized, between -1 and 1."""
     from bestiary.data.images import Preprocessor, read_settings
 
@@ -82,7 +89,7 @@ def _pairs(model: Any, files: list[str], settings: Settings) -> tuple[dict[str, 
     one, _ = read_pictures(model, files, settings)
     two, _ = read_pictures(model, files, replace(settings, seed=settings.seed + 1))
     given = {name: torch.cat((value, two[name])) for name, value in one.items()}
-    return given, ["an image of noise", "another one"]
+    return given, [NOISE, "another one"]
 
 
 def _show_compared(model: Any, files: list[str], settings: Settings) -> None:
@@ -95,6 +102,10 @@ def restore(model: Any, files: list[str], settings: Settings) -> Answers:
 
     With ``out``, the first picture is written as it was, with its patches hidden, and restored, side by side.
     """
+    from bestiary.data.images import checked_name
+
+    if settings.out is not None:
+        checked_name(settings.out)
     given, names = read_pictures(model, files, settings)
     pixels, side = given["pixel_values"].to(model.dtype), model.spec.embed.patch
     torch.manual_seed(settings.seed)
@@ -129,16 +140,14 @@ def write_picture(pixels: Tensor, model: Any, path: Path) -> None:
     """Write ``[channels, height, width]``, normalized as the model reads it, as an image file."""
     from PIL import Image
 
+    from bestiary.data.images import save_image
     from bestiary.data.images.settings import STANDARD
 
     mean, std = (model.processor and model.processor.settings.normalize) or STANDARD
     scale, shift = (torch.tensor(numbers)[: len(pixels), None, None] for numbers in (std, mean))
     colors = ((pixels.cpu() * scale + shift).clamp(0, 1) * 255).round().to(torch.uint8)
     array = colors[0].numpy() if len(colors) == 1 else colors.permute(1, 2, 0).numpy()
-    try:
-        Image.fromarray(array).save(path)
-    except (OSError, ValueError) as error:
-        raise BestiaryError(f"--out {path} cannot be written as a picture ({error}); name a .png file") from None
+    save_image(Image.fromarray(array), path)
 
 
 JOBS: dict[str, Job] = {

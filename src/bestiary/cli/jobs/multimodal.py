@@ -12,12 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bestiary import generate, spec
-from bestiary.cli.jobs.images import patches, plain, read_pictures
+from bestiary.cli.jobs.images import NOISE, plain, read_pictures, seeing
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.cli.output import print_table, remark
 from bestiary.errors import BestiaryError
 
-NOISE = "an image of noise"
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 EXAMPLE = '"a photo of a cat" "a photo of a dog"'
 
@@ -141,7 +140,8 @@ def _reader(model: Any) -> Any:
         raise BestiaryError("this checkpoint came without what reads its pictures and texts; add processor_config.json")
     from bestiary.data.images import Showing
 
-    embed = patches(model.spec) or next(n for _, n in spec.walk_once(model.spec) if isinstance(n, spec.NormFreeNet))
+    embed = seeing(model.spec)
+    assert embed is not None, "a model that is shown pictures has what reads them"
     return Showing(plain(embed), model.tokenizer, *_marks(model.spec))
 
 

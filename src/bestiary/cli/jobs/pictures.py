@@ -44,8 +44,7 @@ _TOLD: dict[type[Any], Callable[..., Tensor]] = {
 
 
 def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
-    if settings.out is None:
-        raise BestiaryError("a picture needs a file to go to; add --out picture.png")
+    out = wanted(settings)
     draws = _TOLD.get(type(model.spec))
     if draws is not None:
         if not texts:
@@ -60,7 +59,7 @@ def _draw(model: Any, texts: list[str], settings: Settings) -> Answers:
         if texts:
             raise BestiaryError("this model draws what it was trained on and reads no text; leave it out")
         pictures, names = diffuse.draw_any(model, seed=settings.seed), ["out of noise"]
-    files = name_files(settings.out, len(names))
+    files = name_files(out, len(names))
     for picture, file in zip(pictures, files, strict=True):
         write_picture(picture, file)
     return [{"input": name, "picture": str(file)} for name, file in zip(names, files, strict=True)]
@@ -81,6 +80,15 @@ def _label(model: Any, text: str) -> int:
     return found[0]
 
 
+def wanted(settings: Settings) -> Path:
+    """Return the file that a picture goes to; raises ``BestiaryError`` where there is none, or it cannot be one."""
+    from bestiary.data.images import checked_name
+
+    if settings.out is None:
+        raise BestiaryError("a picture needs a file to go to; add --out picture.png")
+    return checked_name(settings.out)
+
+
 def name_files(out: Path, count: int) -> list[Path]:
     """Name a file for each of several pictures: ``cat.png``, ``cat-2.png``."""
     return [out, *(out.with_stem(f"{out.stem}-{number}") for number in range(2, count + 1))]
@@ -90,12 +98,10 @@ def write_picture(picture: Tensor, file: Path) -> None:
     """Write a picture from 0 to 1, ``[channels, H, W]``; raises ``BestiaryError`` where that cannot be."""
     from PIL import Image
 
+    from bestiary.data.images import save_image
+
     pixels = (picture.float() * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    try:
-        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(file)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BestiaryError(f"{file} cannot be written ({reason}); give a path that ends in .png or .jpg") from None
+    save_image(Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels), file)
 
 
 def _show(model: Any, texts: list[str], settings: Settings) -> None:

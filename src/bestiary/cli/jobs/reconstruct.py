@@ -10,9 +10,8 @@ from torch import Tensor
 
 from bestiary import diffuse
 from bestiary.cli.jobs.job import Answers, Job, Settings
-from bestiary.cli.jobs.pictures import name_files, write_picture
+from bestiary.cli.jobs.pictures import name_files, wanted, write_picture
 from bestiary.data.images import Preprocessor, read_settings
-from bestiary.errors import BestiaryError
 from bestiary.sizing.feature_maps import latent_side
 from bestiary.spec import Autoencoder, Codebook, DiscreteAutoencoder
 from bestiary.spec.codes import code_side
@@ -24,14 +23,12 @@ def job_of(model: Any) -> str | None:
 
 
 def _reconstruct(model: Any, files: list[str], settings: Settings) -> Answers:
-    if settings.out is None:
-        raise BestiaryError("a picture needs a file to go to; add --out picture.png")
+    out = wanted(settings)
     with torch.inference_mode():
         answers = [_again(model, file) for file in files] or [_drawn(model, settings)]
-    outs = name_files(settings.out, len(answers))
-    for (picture, answer), out in zip(answers, outs, strict=True):
-        write_picture(picture, out)
-        answer["picture"] = str(out)
+    for (picture, answer), file in zip(answers, name_files(out, len(answers)), strict=True):
+        write_picture(picture, file)
+        answer["picture"] = str(file)
     return [answer for _, answer in answers]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bestiary.errors import BestiaryError
 from bestiary.untrusted import mistaken_for, regular_file
@@ -12,6 +14,7 @@ from bestiary.untrusted import mistaken_for, regular_file
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+WRITTEN = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 PIXELS = 100_000_000
 """More than any camera's picture; a few kilobytes of PNG can claim ten thousand times as many."""
@@ -50,3 +53,35 @@ def open_image(path: str | Path) -> Image:
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         said = str(error).rstrip(".") or type(error).__name__
         raise BestiaryError(f"{path} is a damaged picture ({said}); download or save it again") from None
+
+
+def checked_name(path: Path) -> Path:
+    """Return the name of a picture that is to be written, before any work is done for it.
+
+    Raises ``BestiaryError`` for one that says no format, or stands in a folder that is not there.
+    """
+    if path.suffix.lower() not in WRITTEN:
+        raise BestiaryError(f"{path} says no format of pictures; name a .png file")
+    if not path.parent.is_dir():
+        raise BestiaryError(f"{path} cannot be written: there is no folder {path.parent}; make it first")
+    return path
+
+
+def save_image(picture: Image, path: Path, **how: Any) -> Path:
+    """Write a picture aside and rename it, so that a failure leaves no half of one; ``how`` is Pillow's.
+
+    Raises ``BestiaryError`` where that cannot be.
+    """
+    try:
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+        os.close(handle)
+        try:
+            picture.save(aside, **how)
+            os.chmod(aside, 0o644)
+            os.replace(aside, path)
+        finally:
+            Path(aside).unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BestiaryError(f"{path} cannot be written ({reason}); check its folder, and name a .png file") from None
+    return path

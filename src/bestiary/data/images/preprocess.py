@@ -58,9 +58,17 @@ class Preprocessor:
             array = cropped(array, settings.crop)
         values = array.astype(np.float32) if settings.scale is None else _scaled(array, settings.scale)
         if settings.normalize is not None:
-            mean, std = (np.array(numbers, dtype=np.float32)[:, None, None] for numbers in settings.normalize)
+            mean, std = (self._of_channels(numbers) for numbers in settings.normalize)
             values = (values - mean) / std
         return np.ascontiguousarray(values)
+
+    def _of_channels(self, numbers: Sequence[float]) -> np.ndarray:
+        if len(numbers) not in (1, self.channels):
+            raise BestiaryError(
+                f"pictures are normalized by {len(numbers)} numbers, but the model reads {self.channels} channels;"
+                " give one number in its files, or one for each"
+            )
+        return np.array(numbers, dtype=np.float32)[:, None, None]
 
     def _in_mode(self, picture: Image) -> Image:
         """Turn a picture to as many channels as the model reads: files with grays, palettes or an alpha are common."""

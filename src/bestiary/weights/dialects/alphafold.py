@@ -14,6 +14,7 @@ from bestiary.weights.tensorfiles import TensorFiles
 
 ROOT = "alphafold/alphafold_iteration/"
 FOLD = "structure_module/fold_iteration/"
+TRUNK, QUERIES = f"{ROOT}evoformer/evoformer_iteration/", "msa_row_attention_with_pair_bias/attention//query_w"
 KNOWN = "evoformer/template_embedding/single_template_embedding/"
 PLAIN, LONGER = "AlphaFold", "AlphaFoldWithAlignedError"
 
@@ -144,7 +145,7 @@ def _keys(node: FoldingModel) -> str:
     own = "structure.attention"
     lines = [
         *_lines("", ROOT, _WHOLE),
-        *_lines("trunk.", f"{ROOT}evoformer/evoformer_iteration/", (*trunk, *_triangles(pairs)), node.trunk),
+        *_lines("trunk.", TRUNK, (*trunk, *_triangles(pairs)), node.trunk),
         *_lines("extra.stack.", f"{ROOT}evoformer/extra_msa_stack/", (*extra, *_triangles(pairs)), node.extra.stack),
     ]
     for tensor, array, ops in LINEAR:  # keys and values of each head stand together
@@ -208,12 +209,11 @@ def _recycles(config: Mapping[str, Any]) -> Arguments:
 
 def _implied(tensors: TensorFiles) -> Mapping[str, Any] | None:
     """Return the sizes that arrays have, ``None`` where they are no AlphaFold's."""
-    trunk, extra = f"{ROOT}evoformer/evoformer_iteration/", f"{ROOT}evoformer/extra_msa_stack/"
-    row, asks = "msa_row_attention_with_pair_bias/attention//query_w", f"{trunk}triangle_attention_starting_node/"
-    if f"{trunk}{row}" not in tensors:
+    extra, asks = f"{ROOT}evoformer/extra_msa_stack/", f"{TRUNK}triangle_attention_starting_node/"
+    if f"{TRUNK}{QUERIES}" not in tensors:
         return None
-    depth, dim, heads, head_dim = tensors.shape(f"{trunk}{row}")
-    extra_depth, extra_dim, _, extra_head_dim = tensors.shape(f"{extra}{row}")
+    depth, dim, heads, head_dim = tensors.shape(f"{TRUNK}{QUERIES}")
+    extra_depth, extra_dim, _, extra_head_dim = tensors.shape(f"{extra}{QUERIES}")
     point = f"{ROOT}{FOLD}invariant_point_attention//trainable_point_weights"
     known = f"{ROOT}{KNOWN}template_pair_stack/__layer_stack_no_state/pair_transition/input_layer_norm//scale"
     sizes: dict[str, Any] = {
@@ -223,7 +223,7 @@ def _implied(tensors: TensorFiles) -> Mapping[str, Any] | None:
         "pair_heads": tensors.shape(f"{asks}attention//query_w")[2],
         "single": tensors.shape(f"{ROOT}evoformer/single_activations//bias")[0],
         "extra_dim": extra_dim, "extra_depth": extra_depth, "extra_head_dim": extra_head_dim,
-        "outer": tensors.shape(f"{trunk}outer_product_mean/left_projection//bias")[1],
+        "outer": tensors.shape(f"{TRUNK}outer_product_mean/left_projection//bias")[1],
         "point_heads": tensors.shape(point)[0],
         "hidden": tensors.shape(f"{ROOT}predicted_lddt_head/act_0//bias")[0],
         "templates": known in tensors,

@@ -9,7 +9,7 @@ from typing import Any
 from bestiary.errors import BestiaryError
 from bestiary.spec import CrossWidthAttention, EncoderDecoder, QueryConnector, Transformer, VisionLanguage, own_layers
 from bestiary.weights.config import ACTIVATIONS, WAIVE, Arguments, Derive, Flag, Number, Pin, Size, Word, shown
-from bestiary.weights.dialects import opt, t5
+from bestiary.weights.dialects import clip, opt, t5
 from bestiary.weights.dialects.dialect import COMMON, Dialect, always, part, part_arguments
 from bestiary.weights.keys import nested
 
@@ -66,19 +66,9 @@ def _keys(spec: VisionLanguage) -> str:
 
 
 def _vision_arguments(spec: Transformer) -> Arguments:
-    attention, mlp = own_layers(spec.stack)[0]
-    return {
-        "dim": spec.dim,
-        "depth": len(own_layers(spec.stack)),
-        "heads": attention.at("heads"),
-        "hidden": mlp.at("hidden"),
-        "image": spec.at("embed.image"),
-        "patch": spec.at("embed.patch"),
-        "activation": mlp.at("activation"),
-        "eps": attention.at("norm.eps"),
-        "attention_dropout": attention.op.at("dropout"),
-        "biased": "q" in attention.at("bias"),
-    }
+    biased = "q" in own_layers(spec.stack)[0][0].at("bias")
+    image, patch = spec.at("embed.image"), spec.at("embed.patch")
+    return {**clip.layer_arguments(spec), "image": image, "patch": patch, "biased": biased}
 
 
 def _former_arguments(spec: Transformer) -> Arguments:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bestiary.architectures import make
+from bestiary.data.images.settings import Settings
 from bestiary.errors import BestiaryError
 from bestiary.weights import config as tables
 from bestiary.weights.config import WAIVE, Arguments, Derive, Part, Pin, Row, shown
@@ -64,6 +65,10 @@ class Dialect:
     """The config that a file's tensors imply, of a family whose files come without one; ``None`` for others' files."""
     ids: Callable[[TensorFiles, Any], dict[str, Any]] = field(default=lambda tensors, spec: {})
     """The special tokens of a file that came without a config, under the names that a config.json gives them."""
+
+    pictures: Callable[[Mapping[str, Any], Any, str], Settings] | None = None
+    """How pictures are read, of a family whose configs say it themselves: of what a config carries, the spec, and where
+    it stands."""
 
     labels: int = 2
     """How many labels a classifier has whose config does not say."""

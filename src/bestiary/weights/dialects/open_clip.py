@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from bestiary.data.images.open_clip import read_open_clip
+from bestiary.data.images.settings import Settings
 from bestiary.errors import BestiaryError
 from bestiary.spec import ConvNet, EndSummary
 from bestiary.weights import config as tables
@@ -153,6 +155,14 @@ def _arguments(spec: Any) -> Arguments:
     return {"dim": spec.dim, "text": text, "image": vision}
 
 
+def _pictures(carried: Mapping[str, Any], spec: Any, where: str) -> Settings:
+    said = carried.get("preprocess_cfg") or {}
+    if not isinstance(said, dict):
+        raise BestiaryError(f"{where}: 'preprocess_cfg' is {shown(said)}; give an object, or leave it out")
+    side: Any = spec.image.image if isinstance(spec.image, ConvNet) else spec.at("image.embed.image")
+    return read_open_clip(cast("dict[str, Any]", said), side, where)
+
+
 DIALECT = Dialect(
     name="open_clip",
     architecture=always("clip"),
@@ -168,4 +178,5 @@ DIALECT = Dialect(
     },
     arguments=_arguments,
     layout=OPEN_CLIP,
+    pictures=_pictures,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bestiary.data.images.settings import Settings
+from bestiary.data.images.timm import read_timm
 from bestiary.errors import BestiaryError, nearest
 from bestiary.spec import GlobalQueryAttention, GlobalTier, LayerScale, Pyramid, Transformer, own_layers
 from bestiary.weights import config as tables
@@ -225,6 +227,10 @@ def _gcvit_read(config: Mapping[str, Any]) -> Arguments:
     return {**read, "windows": _windows(read["image"], len(read["depths"]))}
 
 
+def _pictures(carried: Mapping[str, Any], spec: Any, where: str) -> Settings:
+    return read_timm(carried["pretrained_cfg"], spec.at("embed.image"), where)
+
+
 VIT = Dialect(
     name="timm_vit",
     model_type=KIND,
@@ -242,6 +248,7 @@ VIT = Dialect(
     ),
     says=lambda config: _names(config, VITS),
     layout=LAYOUT,
+    pictures=_pictures,
     arguments=_vit_arguments,
 )
 GCVIT = Dialect(
@@ -255,6 +262,7 @@ GCVIT = Dialect(
     derived=(Derive(_KEYS, _gcvit_read, lambda given: _said(given, GCVITS, "avg", ("stem.conv1", "head.fc"))),),
     says=lambda config: _names(config, GCVITS),
     layout=LAYOUT,
+    pictures=_pictures,
     arguments=_gcvit_arguments,
 )
 DIALECTS = (VIT, GCVIT)
