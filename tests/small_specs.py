@@ -31,6 +31,7 @@ VARIANTS: dict[str, Any] = {
     "gcvit": make("gcvit", dim=12, depths=(2, 3), heads=(2, 4), windows=(2, 1), image=16, labels=5, scale=0.1),
     "swin": make("swin", **PYRAMID, labels=5),
     "swinv2": make("swinv2", **PYRAMID, labels=5, trained=(0, 3)),
+    "swinv2 normed between": make("swinv2", **PYRAMID, labels=5, main_norms=2),
     "swin_masked": make("swin_masked", **PYRAMID),
     "swinv2_masked": make("swinv2_masked", **PYRAMID),
     "window": make("vit", **IMAGE, labels=5).at("embed.extra", 0).at("stack.layers[*].attn.position", WindowBias(3)),

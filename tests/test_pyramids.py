@@ -19,7 +19,7 @@ from bestiary.nn.scores import ContinuousBias
 from bestiary.nn.stack import op
 from bestiary.sizing import diff
 from bestiary.weights.dialects import DIALECTS
-from bestiary.weights.translate import understand
+from bestiary.weights.translate import spell, understand
 
 SIZES: dict[str, Any] = {"dim": 12, "depths": (2, 3), "heads": (2, 4), "window": 2, "image": 16, "patch": 2}
 
@@ -132,6 +132,26 @@ def test_skipping_grows_over_the_layers_of_all_tiers() -> None:
     stacks = [tier.stack for tier in model.tiers]
     steps = [s.drop_path * (s.before + depth) for s in stacks for depth in range(len(s.order))]
     assert steps == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_the_main_branch_is_normed_after_so_many_layers_of_a_tier() -> None:
+    node: Any = make("swinv2", **{**SIZES, "depths": (2, 5)}, labels=5, main_norms=2)
+    model = drawn(build(node))
+    plain = build(make("swinv2", **{**SIZES, "depths": (2, 5)}, labels=5)).eval()
+    state = model.state_dict()
+    plain.load_state_dict({name: tensor for name, tensor in state.items() if ".main_norm." not in name})
+    normed = sorted(name.removesuffix(".main_norm.weight") for name in state if name.endswith(".main_norm.weight"))
+    assert normed == [f"tiers.{tier}.stack.layers.{depth}" for tier, depth in ((0, 1), (1, 1), (1, 3))]
+    pixels = torch.randn(2, 3, 16, 16)
+    assert (plain(pixels).logits - model(pixels).logits).abs().max() > 1e-3
+    for name in normed:
+        norm = model.get_submodule(f"{name}.main_norm")
+        plain.get_submodule(name).register_forward_hook(lambda layer, given, x, norm=norm: norm(x))
+    assert (plain(pixels).logits - model(pixels).logits).abs().max() < 1e-12
+    assert node.at("tiers[1].stack.layers[*].main.norm.eps") == (1e-5, 1e-5)
+    assert [line.split("#")[0].strip() for line in spec.flat(node).splitlines()].count("x = layer_norm(x)") == 5
+    with pytest.raises(BestiaryError, match="swinv2"):
+        spell(node, "swinv2")
 
 
 @pytest.mark.parametrize("name", ["swin", "swinv2", "swin_masked", "swinv2_masked"])

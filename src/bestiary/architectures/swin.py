@@ -16,6 +16,7 @@ from bestiary.spec import (
     LearnedGrid,
     MaskedPaddedPatches,
     NormedMerging,
+    Nothing,
     Op,
     PaddedPatches,
     PatchMerging,
@@ -27,6 +28,7 @@ from bestiary.spec import (
     Tier,
     WindowBias,
     Windows,
+    own_layers,
     swap,
 )
 
@@ -77,16 +79,18 @@ def swin(
 
 
 @varies(swin)
-def swinv2(model: Pyramid, *, trained: tuple[int, ...] = ()) -> Pyramid:
+def swinv2(model: Pyramid, *, trained: tuple[int, ...] = (), main_norms: int = 0) -> Pyramid:
     """Swin v2 (Liu et al. 2022): cosines for scores, biases told by an MLP, norms behind what a branch computes.
 
     No window is wider than its map, of which published code counts whole patches alone. ``trained`` says for each tier
-    how wide windows were in pretraining, 0 where they were as wide as they are.
+    how wide windows were in pretraining, 0 where they were as wide as they are. The main branch itself is normed after
+    each ``main_norms`` layers of a tier, never if 0 (section 3.6).
     """
     before = (*trained, *[0] * len(model.tiers))
     sides = (model.embed.image // (model.embed.patch * 2**index) for index in range(len(model.tiers)))
     tiers = zip(model.tiers, sides, before, strict=False)
-    return model.replace(tiers=tuple(_by_cosines(tier, side, was or None) for tier, side, was in tiers))
+    changed = (_by_cosines(tier, side, was or None) for tier, side, was in tiers)
+    return model.replace(tiers=tuple(_normed_between(tier, main_norms) for tier in changed))
 
 
 def _by_cosines(tier: Tier, side: int, trained: int | None) -> Tier:
@@ -102,6 +106,14 @@ def _by_cosines(tier: Tier, side: int, trained: int | None) -> Tier:
 
     tier = swap(swap(tier, Residual, branch), Windows, windows)
     return swap(tier, PatchMerging, lambda node: NormedMerging(node.norm))
+
+
+def _normed_between(tier: Tier, every: int) -> Tier:
+    """Norm the main branch after each ``every`` layers."""
+    layers, norm = own_layers(tier.stack), Residual(Nothing(), LayerNorm(), "post")
+    ends = [bool(every) and count % every == 0 for count in range(1, len(layers) + 1)]
+    normed = tuple((*layer, norm) if end else layer for layer, end in zip(layers, ends, strict=True))
+    return tier.replace(stack=tier.stack.replace(layers=normed))
 
 
 def _masked(model: Pyramid) -> Pyramid:

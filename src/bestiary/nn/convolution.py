@@ -1,7 +1,8 @@
-"""Ops that look at places rather than at contents: a convolution over neighbors, and padding taken out."""
+"""Ops that look at places rather than at contents: a convolution over neighbors, padding taken out, and nothing."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,6 +36,17 @@ class Blank(nn.Module):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map ``[B, T, dim]`` to the same shape."""
         return _kept(x, context) - x
+
+
+class Nothing(nn.Module):
+    """Zeros: the branch is its norm alone."""
+
+    def __init__(self, node: spec.Nothing, dim: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map ``[B, T, dim]`` to the same shape."""
+        return torch.zeros_like(x)
 
 
 def _kept(x: Tensor, context: Context) -> Tensor:

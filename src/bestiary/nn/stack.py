@@ -13,7 +13,7 @@ from bestiary import spec
 from bestiary.nn.attention import CrossAttention
 from bestiary.nn.bounded import BoundedAttention
 from bestiary.nn.context import Context
-from bestiary.nn.convolution import Blank, InputConvolution
+from bestiary.nn.convolution import Blank, InputConvolution, Nothing
 from bestiary.nn.cross_width import CrossWidthAttention, JoinedAttention, NormedJoinedAttention, NormedWidthAttention
 from bestiary.nn.disentangled import TABLES, DisentangledAttention
 from bestiary.nn.experts import Experts
@@ -102,6 +102,7 @@ OPS: dict[type[spec.Op], Callable[[Any, int], nn.Module]] = {
     spec.DisentangledAttention: DisentangledAttention,
     spec.InputConvolution: InputConvolution,
     spec.Blank: Blank,
+    spec.Nothing: Nothing,
     spec.MLP: MLP,
     spec.GLU: GLU,
     spec.OneMap: OneMap,

@@ -184,3 +184,10 @@ class Blank(Op):
     """Takes out what stands at padding, so that zero is left there (published code of He et al. 2020)."""
 
     slot: ClassVar[str] = "blank"
+
+
+@dataclass(frozen=True)
+class Nothing(Op):
+    """Adds nothing: a branch of it norms the main branch where it stands (Liu et al. 2022, section 3.6)."""
+
+    slot: ClassVar[str] = "main"

@@ -52,6 +52,7 @@ from bestiary.spec.ops import (
     DisentangledAttention,
     InputConvolution,
     Normed,
+    Nothing,
     Op,
     Parallel,
     PositionMap,
@@ -119,6 +120,11 @@ def _convolution(op: InputConvolution, x: str, dim: int) -> Work:
 def _blank(op: Blank, x: str, dim: int) -> Work:
     yield from ()
     return f"where(padding, -{x}, 0)"
+
+
+def _nothing(op: Nothing, x: str, dim: int) -> Work:
+    yield from ()
+    return "0"
 
 
 def _mlp(op: MLP, x: str, dim: int) -> Work:
@@ -352,6 +358,7 @@ _OPS: dict[type[Op], Callable[[Any, str, int], Work]] = {
     DisentangledAttention: _disentangled,
     InputConvolution: _convolution,
     Blank: _blank,
+    Nothing: _nothing,
     MLP: _mlp,
     GLU: _glu,
     OneMap: _one_map,

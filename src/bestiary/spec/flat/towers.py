@@ -35,7 +35,7 @@ from bestiary.spec.folding import FoldingModel
 from bestiary.spec.fusion import side_width
 from bestiary.spec.interleaved import LookingTransformer
 from bestiary.spec.models import EncoderDecoder, Model, Transformer, vocabulary
-from bestiary.spec.ops import Attention
+from bestiary.spec.ops import Attention, Nothing
 from bestiary.spec.positions import (
     EmbeddingPosition,
     Learned,
@@ -260,7 +260,7 @@ def _branch(branch: Residual, dim: int) -> Iterator[Line]:
     result = yield from op_lines(branch.op, source, dim)
     added = _scaled(branch.scale, result)
     if norm is not None and branch.placement == "post":
-        yield f"x = {norm}(x + {added})", ""
+        yield f"x = {norm}(x)" if isinstance(branch.op, Nothing) else f"x = {norm}(x + {added})", ""
     elif norm is not None and branch.placement in ("output", "both"):
         yield f"x = x + {norm}({added})", ""
     else:
