@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import wave
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,20 @@ def test_bytes_come_back() -> None:
 def test_bytes_need_room() -> None:
     with pytest.raises(BestiaryError, match=r"need 259 tokens, but the embedding holds 100"):
         byte_tokenizer(100)
+
+
+def test_a_sound_of_another_rate_is_heard_and_said(tmp_path: Path) -> None:
+    said = {}
+    for rate in (16_000, 44_100):
+        file = tmp_path / f"{rate}.wav"
+        with wave.open(str(file), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(rate)
+            sound.writeframes(bytes(2 * rate))
+        code, out, said[rate] = run("whisper:tiny", str(file), "--max-new-tokens", "4")
+        assert (code, out.startswith("00:00.00 - 00:01.00")) == (0, True)
+    assert "samples a second" not in said[16_000]
+    assert (
+        f"{tmp_path / '44100.wav'} has 44,100 samples a second; it is resampled to the model's 16,000" in said[44_100]
+    )

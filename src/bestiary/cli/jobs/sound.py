@@ -12,7 +12,7 @@ from torch import Tensor
 from bestiary import generate, spec
 from bestiary.cli.jobs.job import TOP, Answers, Job, Settings
 from bestiary.cli.jobs.label import label
-from bestiary.cli.output import print_table
+from bestiary.cli.output import print_table, remark
 from bestiary.data.tokenizers.letters import ENGLISH
 from bestiary.errors import BestiaryError
 
@@ -40,7 +40,7 @@ def _sounds(model: Any, files: list[str], settings: Settings) -> Iterator[tuple[
 
     A twin, which hears a few seconds at once, hears the beginning of a file.
     """
-    from bestiary.data.audio import read_sound, tone
+    from bestiary.data.audio import tone
 
     reader = model.processor
     if not files and not settings.twin:
@@ -48,8 +48,18 @@ def _sounds(model: Any, files: list[str], settings: Settings) -> Iterator[tuple[
     if not files:
         yield TONE, tone(_span(reader) / reader.rate, reader.rate)
     for file in files:
-        sound = read_sound(file, reader.rate)
+        sound = _heard(file, reader.rate)
         yield file, sound[: _span(reader)] if settings.twin else sound
+
+
+def _heard(file: str, rate: int) -> Tensor:
+    """Return the sound of a file at the model's rate, and say where it had another one."""
+    from bestiary.data.audio import read_wav, resample
+
+    sound, own = read_wav(file)
+    if own != rate:
+        remark(f"{file} has {own:,} samples a second; it is resampled to the model's {rate:,}")
+    return resample(sound.mean(0), own, rate)
 
 
 def _span(reader: Any) -> int:
