@@ -54,5 +54,5 @@ $(RUN): pyproject.toml $(PINS) | $(BIN)/python
 	@touch $@
 
 $(DEV): $(RUN)
-	$(PIP) --editable '.[run,control,dev]'
+	$(PIP) --editable '.[run,control,atlas,parquet,dev]'
 	@touch $@

@@ -1,0 +1,1 @@
+"""Figures as SVG, the same bytes on every machine, each with the table of what it shows."""
