@@ -3,10 +3,12 @@
 from bestiary.sizing.count import Count, count
 from bestiary.sizing.difference import Change, Difference, diff
 from bestiary.sizing.flops import Flops, flops
-from bestiary.sizing.memory import GPU_MEMORY, PRECISIONS, Memory, cache_bytes, fits, memory, weight_bytes
+from bestiary.sizing.lines import PRECISIONS, Line, Variable
+from bestiary.sizing.memory import GPU_MEMORY, Memory, cache_bytes, fits, memory, weight_bytes
+from bestiary.sizing.plan import TASKS, Plan, plan
 from bestiary.sizing.quantized import quantized_bytes
 
 __all__ = [
-    "GPU_MEMORY", "PRECISIONS", "Change", "Count", "Difference", "Flops", "Memory", "cache_bytes", "count", "diff",
-    "fits", "flops", "memory", "quantized_bytes", "weight_bytes",
+    "GPU_MEMORY", "PRECISIONS", "TASKS", "Change", "Count", "Difference", "Flops", "Line", "Memory", "Plan", "Variable",
+    "cache_bytes", "count", "diff", "fits", "flops", "memory", "plan", "quantized_bytes", "weight_bytes",
 ]  # fmt: skip

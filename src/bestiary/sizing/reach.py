@@ -122,6 +122,14 @@ def context_length(spec: Model, context: int | None = None) -> int:
     return checked_tokens("context", context, embed)
 
 
+def longest(spec: Model) -> int | None:
+    """Return how many tokens a model can read at most; ``None`` where nothing bounds them."""
+    embed = _reader(text_side(spec))
+    if embed is None:
+        return None if isinstance(spec, FoldingModel) else 1
+    return positions(embed)
+
+
 def counted_by(spec: Model) -> str:
     """Return what costs are told for: a ``token``, or an ``input`` where a model reads one of a set size whole."""
     if isinstance(spec, EncoderDecoder):
