@@ -28,10 +28,11 @@ LOCAL_PATHS = (r"(?<![\w./-])/[w]ork/", r"\.\./[s]hared\b", r"/opt/([w]heels|[p]
 
 
 def repository_files() -> Iterator[Path]:
-    """Yield the files of the repository: all but what git, the environment and the tools keep."""
+    """Yield the files of the repository: all but what git, the environments and the tools keep."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name == ".ci" or not name.startswith((".", "__"))]
-        folders[:] = [name for name in folders if Path(folder, name) not in (ROOT / "build", ROOT / "dist")]
+        made = (ROOT / "build", ROOT / "dist", ROOT / "web" / "node_modules")
+        folders[:] = [name for name in folders if Path(folder, name) not in made]
         yield from (Path(folder, name) for name in names if name != ".git")  # a file where the tree is one of several
 
 

@@ -1,0 +1,118 @@
+/** What fits: every published size at one task, against the memory of a GPU. */
+
+import { question, type Question } from "./ask";
+import { choose, models, pageOf, shared, type SizePlans } from "./data";
+import { byId, fill, make, type Child } from "./dom";
+import { bytes, commas, readBytes } from "./numbers";
+import { largestContext, partBytes, Refused, total, type Plan } from "./plan";
+import { line, type Column } from "./rows";
+import { announceCount } from "./search";
+import { bind, one, said, written, type State } from "./state";
+import { sizingOf } from "./sizing";
+import { complain } from "./compare";
+
+const COLUMNS: readonly Column[] = [
+  { title: "Model" },
+  { title: "Parameters", number: true },
+  { title: "Weights", number: true },
+  { title: "Other", number: true },
+  { title: "Together", number: true },
+  { title: "Fits" },
+  { title: "Largest context", number: true },
+];
+
+interface Answer {
+  readonly name: string;
+  readonly parameters: number;
+  readonly weights: bigint;
+  readonly all: bigint;
+  readonly room: bigint;
+  readonly longest: number | null;
+}
+
+/** Bind the form of what fits to its table. */
+export function mountFits(): void {
+  const form = byId("fits", HTMLFormElement);
+  const body = byId("fits-table", HTMLTableElement)?.tBodies[0];
+  if (!form || !body) return;
+  const update = (): void => show(body, said(form));
+  bind(form, update);
+  update();
+}
+
+function show(body: HTMLTableSectionElement, state: State): void {
+  const asking = question(state);
+  const memory = memoryOf(state);
+  const problems = [...asking.problems, ...(typeof memory === "string" ? [memory] : [])];
+  complain(problems);
+  if (problems.length || typeof memory === "string") return;
+  const all = Object.entries(shared().plans ?? {});
+  const answers = all.flatMap(([name, plans]) => answer(name, plans, asking, memory) ?? []);
+  answers.sort((a, b) => Number(b.room >= 0n) - Number(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1));
+  fill(body, ...answers.map((one) => row(one, asking, state)));
+  announceCount(answers.filter(({ room }) => room >= 0n), answers.length, "sizes fit");
+}
+
+/** Return the bytes of the GPUs that a state names, or what is wrong with it. */
+function memoryOf(state: State): bigint | string {
+  const written = one(state, "bytes")?.trim();
+  const count = Number(one(state, "count")?.trim() || 1);
+  if (!Number.isInteger(count) || count < 1) return "The number of GPUs is not a whole number from one.";
+  const name = one(state, "gpu");
+  const each = written ? readBytes(written) : (shared().gpus ?? []).find((gpu) => gpu.name === name)?.bytes;
+  if (each === null) return `“${written}” is no amount of memory; write 24 GB or 24 GiB.`;
+  if (each === undefined) return `The atlas knows no GPU “${name}”; write its memory instead.`;
+  return BigInt(each) * BigInt(count);
+}
+
+/** Return what one size takes; null where it cannot be asked: no such task, precision or length. */
+function answer(name: string, plans: SizePlans, asking: Question, memory: bigint): Answer | null {
+  const plan = plans[asking.task];
+  if (typeof plan !== "object" || !plan.lines.length) return null;
+  try {
+    const all = total(plan, asking.precision, asking.asked);
+    const longest = all <= memory || fitsShorter(plan, asking, memory) ? largestContext(plan, asking.precision, asking.asked, memory) : null;
+    const weights = partBytes(plan, asking.precision, asking.asked, "weights");
+    return { name, parameters: plans.parameters, weights, all, room: memory - all, longest };
+  } catch (error) {
+    if (error instanceof Refused) return null;
+    throw error;
+  }
+}
+
+function fitsShorter(plan: Plan, { precision, asked }: Question, memory: bigint): boolean {
+  const context = plan.variables.find(({ name }) => name === "context");
+  return context !== undefined && total(plan, precision, { ...asked, context: context.least }) <= memory;
+}
+
+function row(answer: Answer, asking: Question, state: State): HTMLTableRowElement {
+  const { room, longest } = answer;
+  const verdict = make("span", { class: `verdict ${room >= 0n ? "yes" : "no"}` }, room >= 0n ? `yes, ${bytes(room)} left` : `no, ${bytes(-room)} short`);
+  const context = longest === null ? "—" : longest === Infinity ? "any" : commas(longest);
+  const cells: Child[] = [
+    nameOf(answer.name, asking, state),
+    commas(answer.parameters),
+    bytes(answer.weights),
+    bytes(answer.all - answer.weights),
+    bytes(answer.all),
+    verdict,
+    context,
+  ];
+  return line({ cells }, COLUMNS);
+}
+
+/** Return a size's name as a link to its sizing, and the reasons of its figures, which arrive when they are opened. */
+function nameOf(name: string, asking: Question, state: State): HTMLElement {
+  const [slug = "", size = ""] = name.split(":");
+  const kept = ["task", "precision", "context", "batch", "rank"].flatMap((key) => [[key, state.get(key) ?? []] as const]);
+  const query = written(new Map([["size", [size]], ...kept.filter(([, values]) => values.some(Boolean))]));
+  const title = models().find((model) => model.slug === slug)?.name ?? slug;
+  const why = make("details", { class: "why" }, make("summary", {}, "why"));
+  why.addEventListener("toggle", () => why.open && void explain(why, name, asking), { once: true });
+  return make("div", {}, make("a", { href: `${pageOf(slug)}${query}#sizing` }, title), " ", make("code", {}, size), why);
+}
+
+async function explain(place: HTMLElement, name: string, asking: Question): Promise<void> {
+  const chosen = await choose(name);
+  place.append(...sizingOf(chosen.size.plans, name, asking).filter((child) => child instanceof Node));
+}
