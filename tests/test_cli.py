@@ -15,6 +15,7 @@ from click.shell_completion import BashComplete
 from command_line import Done, bestiary
 
 from bestiary import cli
+from bestiary.cli.output import plain, pretty, print_pieces
 
 LOOK = ("list", "show bert", "compare bert:base roberta:base", "size gpt-2", "license bert", "cite bert", "lint")
 
@@ -181,3 +182,12 @@ def test_bash_completes_a_size(tmp_path: Path) -> None:
     typed = f"COMP_WORDS=(bestiary show gpt-2:x); COMP_CWORD=2; _bestiary_completion {command}; echo ${{COMPREPLY[@]}}"
     done = subprocess.run(["bash", "-c", f"{script}\n{typed}"], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "gpt-2:xl\n"
+
+
+def test_codes_that_command_a_terminal_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    print_pieces(["a\x1b[2Jb", "\x18\n\tc\x9b"])
+    assert capsys.readouterr() == ("a␛[2Jb␘\n\tc␡\n", "")
+    assert plain("a\x1b\tb") == "a␛ b"
+    assert pretty(("a\x1b", "b")) == "a␛, b"
+    print_pieces(["", " "])
+    assert "wrote nothing" in capsys.readouterr().err

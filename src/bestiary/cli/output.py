@@ -16,6 +16,10 @@ Row = Sequence[Cell]
 
 _FIGURE = re.compile(r"[+-]?\d[\d,.]* ?[A-Za-z]{0,2}")
 
+_CONTROLS = (*range(32), *range(0x7F, 0xA0))
+_SHOWN = {code: chr(0x2400 + code) if code < 32 else "\u2421" for code in _CONTROLS if chr(code) not in "\t\n"}
+"""Codes of control to the signs that stand for them."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 """``--json``, given to every verb that prints data."""
 
@@ -86,6 +90,20 @@ def remark(text: str) -> None:
     click.echo(text, err=True)
 
 
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Print a text as it is written, piece by piece, on a line of its own; say so where nothing is.
+
+    What a model writes may hold codes that command a terminal: they are shown, not obeyed.
+    """
+    empty = True
+    for piece in pieces:
+        click.echo(piece.translate(_SHOWN), nl=False)
+        empty = empty and not piece.strip()
+    click.echo()
+    if empty:
+        remark("the model wrote nothing: it ended its text at once")
+
+
 def console() -> Any:
     """Return a Rich console for the terminal."""
     from rich.console import Console
@@ -99,7 +117,7 @@ def plain(cell: Cell, sign: str = "") -> str:
         return f"{cell:{sign if cell else ''}}"
     if isinstance(cell, tuple):
         cell = ", ".join(cell)
-    return "" if cell is None else " ".join(str(cell).split())
+    return "" if cell is None else " ".join(str(cell).split()).translate(_SHOWN)
 
 
 def pretty(cell: Cell, sign: str = "") -> str:
@@ -108,7 +126,7 @@ def pretty(cell: Cell, sign: str = "") -> str:
         return "–"
     if _is_number(cell):
         return f"{cell:{sign if cell else ''},}"
-    return ", ".join(cell) if isinstance(cell, tuple) else str(cell)
+    return (", ".join(cell) if isinstance(cell, tuple) else str(cell)).translate(_SHOWN)
 
 
 def _is_figure(cell: Cell) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 from bestiary import generate, spec
 from bestiary.cli.jobs.images import NOISE, plain, read_pictures, seeing
 from bestiary.cli.jobs.job import Answers, Job, Settings
-from bestiary.cli.output import print_table, remark
+from bestiary.cli.output import print_pieces, print_table, remark
 from bestiary.errors import BestiaryError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
@@ -97,9 +96,7 @@ def _show_written(model: Any, given: list[str], settings: Settings) -> None:
             remark(f"shown {name}")
         elif len(files) > 1 or len(texts) > 1:
             remark(f"{name}: {question}" if question else name)
-        for piece in pieces:
-            click.echo(piece, nl=False)
-        click.echo()
+        print_pieces(pieces)
 
 
 def _written(model: Any, given: list[str], settings: Settings) -> Iterator[tuple[str, str, Iterator[str]]]:

@@ -113,9 +113,13 @@ def _answer(model: Any, files: list[str], settings: Settings) -> Answers:
 
 
 def _show(model: Any, files: list[str], settings: Settings) -> None:
+    heard = False
     for name, segment in _transcripts(model, files, settings):
+        heard = True
         where = f"{name}  " if len(files) > 1 or name == TONE else ""
         click.echo(f"{where}{_clock(segment.start)} - {_clock(segment.end)}  {segment.text.strip()}")
+    if not heard:
+        remark("no words were made out")
 
 
 def _clock(seconds: float) -> str:

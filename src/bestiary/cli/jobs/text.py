@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import click
 import torch
 
 from bestiary import generate
 from bestiary.cli.jobs.job import TOP, Answers, Job, Settings
 from bestiary.cli.jobs.label import label
-from bestiary.cli.output import print_table
+from bestiary.cli.output import print_pieces, print_table
 from bestiary.errors import BestiaryError
 
 
@@ -42,9 +41,7 @@ def _answer_texts(model: Any, texts: list[str], settings: Settings) -> Answers:
 def _show_texts(model: Any, texts: list[str], settings: Settings) -> None:
     _want_texts(texts, 1, '"Once upon a time"')
     for text in texts:
-        for piece in _pieces(model, text, settings):
-            click.echo(piece, nl=False)
-        click.echo()
+        print_pieces(_pieces(model, text, settings))
 
 
 def _fill(model: Any, texts: list[str], settings: Settings) -> Answers:
