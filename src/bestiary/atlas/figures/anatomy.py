@@ -1,0 +1,36 @@
+"""The anatomy of a model: its spec drawn, layers folded, with the parameters of each part."""
+
+from __future__ import annotations
+
+from bestiary.atlas.figures.body.ledger import Ledger
+from bestiary.atlas.figures.body.models import whole
+from bestiary.atlas.figures.body.pieces import label
+from bestiary.atlas.figures.figure import Figure
+from bestiary.atlas.figures.svg import document
+from bestiary.atlas.figures.text import width
+from bestiary.sizing import count
+from bestiary.spec import Model
+
+COLUMNS = ("part", "what it is", "size", "parameters")
+_MARGIN = 24.0
+_TITLE = 52.0
+
+
+def anatomy(spec: Model, title: str) -> Figure:
+    """Draw a model: what it reads at the bottom, its layers above, what it answers at the top.
+
+    The rows of the figure are its boxes; their parameters sum exactly to the model's.
+    """
+    ledger = Ledger(count(spec))
+    piece = whole(spec, ledger)
+    said = f"{ledger.total:,} parameters"
+    wide = max(piece.width, width(title, 16, bold=True), width(said, 11)) + 2 * _MARGIN
+    high = piece.height + _TITLE + _MARGIN + 8
+    drawn = [
+        label(_MARGIN, 28, title, 16, font_weight="bold"),
+        label(_MARGIN, 45, said, 11),
+        *piece.draw(_MARGIN, _TITLE + 8),
+    ]
+    description = f"The architecture of {title}, from what it reads at the bottom to what it answers at the top."
+    svg = document(wide, high, f"Anatomy of {title}", description, drawn)
+    return Figure(f"Anatomy of {title}", svg, COLUMNS, (*ledger.rows, ("sum", None, None, ledger.total)))

@@ -1,0 +1,1 @@
+"""What anatomies are drawn of: boxes, what their words are, and how the parts of each kind of model lie."""

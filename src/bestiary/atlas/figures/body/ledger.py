@@ -1,0 +1,96 @@
+"""Who has which parameters: one box claims each part of a count, so a drawing's numbers sum to the total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bestiary.atlas.figures.body.boxes import Amount, Said
+from bestiary.sizing import Count
+from bestiary.sizing.inside import parts_of
+from bestiary.spec import Layer, Model, Stack, own_layers
+
+Row = tuple[str, str, str, int]
+"""A part's path, what it is, its size, and its parameters."""
+
+
+class Ledger:
+    """The parts of a model that no box has claimed yet, and the rows of those that one has."""
+
+    def __init__(self, count: Count) -> None:
+        self.total = count.total
+        self.left = dict(count.parts)
+        self.rows: list[Row] = []
+
+    def claim(self, path: str, said: Said, parts: Iterable[str] | None = None) -> Amount:
+        """Give a box all that stands at a path and below, or at some parts of it, and note the row."""
+        places = [path] if parts is None else [f"{path}.{part}" for part in parts]
+        number = sum(self._take(place) for place in places)
+        return self.note(path, said, number)
+
+    def note(self, path: str, said: Said, number: int) -> Amount:
+        """Note the row of a box that has so many parameters."""
+        self.rows.append((path or "model", said.name, said.size, number))
+        return Amount(number, number / self.total if self.total else 0.0)
+
+    def holds(self, path: str) -> int:
+        """Count what is unclaimed at a path and below."""
+        return sum(number for place, number in self.left.items() if _is_in(place, path))
+
+    def _take(self, path: str) -> int:
+        return sum(self.left.pop(place) for place in [place for place in self.left if _is_in(place, path)])
+
+    def layers(self, path: str, stack: Stack, groups: Sequence[Sequence[int]], dim: int, model: Model) -> Shares:
+        """Take the layers of a stack out, divided among groups of them, given by their places among its own layers."""
+        own = own_layers(stack)
+        first = f"{path}.layers[*]."
+        there = {place.removeprefix(first): number for place, number in self.left.items() if place.startswith(first)}
+        shares = [there] if len(groups) == 1 else [_parts([own[at] for at in group], dim, model) for group in groups]
+        if sum(sum(share.values()) for share in shares) != sum(there.values()):
+            return Shares(self, path, [{} for _ in groups], len(own))  # counted by other rules, and shown as a whole
+        for place in there:
+            del self.left[first + place]
+        return Shares(self, path, shares, len(own))
+
+
+class Shares:
+    """The parameters of a stack's layers, by group and by part."""
+
+    def __init__(self, ledger: Ledger, path: str, shares: list[dict[str, int]], depth: int) -> None:
+        self._ledger, self._path, self._shares, self._depth = ledger, path, shares, depth
+
+    def claim(self, group: int, places: Sequence[int], part: str, said: Said) -> Amount:
+        """Give a box what a part of a group has, and all below it."""
+        share = self._shares[group]
+        number = sum(share.pop(place) for place in [place for place in share if _is_in(place, part)])
+        layers = f"{self._path}.layers[{_chosen(places, self._depth)}]"
+        return self._ledger.note(f"{layers}.{part}", said, number)
+
+    def left(self) -> dict[str, int]:
+        """Return what no box has claimed."""
+        return {f"{self._path}.layers[*].{place}": number for share in self._shares for place, number in share.items()}
+
+
+def _is_in(place: str, path: str) -> bool:
+    return not path or place == path or place.startswith((f"{path}.", f"{path}["))
+
+
+def _parts(layers: Sequence[Layer], dim: int, model: Model) -> dict[str, int]:
+    try:
+        inside = list(parts_of(Stack(tuple(layers)), dim, model))
+    except KeyError:  # ops of two streams, which their model counts
+        return {}
+    return {path.removeprefix("layers[*]."): number for path, number in inside if number}
+
+
+def _chosen(places: Sequence[int], depth: int) -> str:
+    """Write which layers: ``*`` all of them, ``0``, ``1:12``, ``1::2``, or each by its number."""
+    if len(places) == depth:
+        return "*"
+    first, last = places[0], places[-1]
+    if len(places) == 1:
+        return str(first)
+    step = places[1] - first
+    if list(places) != list(range(first, last + 1, step)):
+        return ",".join(map(str, places))
+    stop = "" if last + step >= depth else str(last + 1)
+    return f"{first or ''}:{stop}" + (f":{step}" if step > 1 else "")

@@ -1,0 +1,94 @@
+"""Anatomies: every model draws, its numbers sum to its parameters, labels keep clear, and bytes are stable."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from itertools import combinations
+
+import pytest
+
+from bestiary.api import entry, list_models, spec
+from bestiary.atlas.figures.anatomy import anatomy
+from bestiary.atlas.figures.body.folds import Group, grouped, layers_of
+from bestiary.atlas.figures.figure import Figure
+from bestiary.atlas.figures.text import width
+from bestiary.catalog.resolve import size_spec
+from bestiary.sizing import count
+from bestiary.spec import Model, own_layers
+
+Box = tuple[float, float, float, float, str]
+RUNNABLE = [slug for slug in list_models() if entry(slug).runnable or entry(slug).stand_in]
+
+
+def sizes(slug: str) -> list[str]:
+    found = entry(slug)
+    return list(dict.fromkeys([*found.sizes, "tiny"])) if found.runnable else ["tiny"]
+
+
+def labels(svg: str) -> list[Box]:
+    """Return where each label stands: left, top, right, bottom, and its text. Parsing proves the XML well-formed."""
+    boxes: list[Box] = []
+    for text in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
+        assert "label" in text.get("class", "").split()
+        size, x, y = (float(text.get(name, "")) for name in ("font-size", "x", "y"))
+        wide = width(text.text or "", size, text.get("font-weight") == "bold")
+        x -= {"middle": wide / 2, "end": wide}.get(text.get("text-anchor", ""), 0)
+        boxes.append((x, y - 0.75 * size, x + wide, y + 0.22 * size, text.text or ""))
+    return boxes
+
+
+def check(figure: Figure, model: Model) -> None:
+    boxes = labels(figure.svg)
+    wide, high = map(float, re.findall(r"[\d.]+", figure.svg.split('viewBox="0 0 ')[1].split('"')[0]))
+    assert all(box[0] >= 0 and box[1] >= 0 and box[2] <= wide and box[3] <= high for box in boxes)
+    touching = [
+        (a[4], b[4]) for a, b in combinations(boxes, 2) if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+    ]
+    assert touching == []
+    total = count(model).total
+    assert sum(row[3] for row in figure.rows[:-1] if isinstance(row[3], int)) == figure.rows[-1][3] == total
+    assert sum(int(box[4].replace(",", "")) for box in boxes if re.fullmatch(r"[\d,]+", box[4])) == total
+
+
+@pytest.mark.parametrize("slug", RUNNABLE)
+def test_every_size_of_every_model_draws(slug: str) -> None:
+    for model in dict.fromkeys(size_spec(entry(slug), size) for size in sizes(slug)):
+        check(anatomy(model, slug), model)
+
+
+def test_layers_are_folded_and_none_is_lost() -> None:
+    for name in ("bert:base", "albert:base", "blip-2:opt-2.7b", "flamingo:80b", "dall-e:12b", "deberta:base"):
+        stack = getattr(spec(name), "stack", None) or spec(name).at("text.stack")
+        groups = grouped(stack)
+        places = sorted(place for group in groups for layer in layers_of(group) for place in layer.places)
+        assert places == list(range(len(own_layers(stack))))
+        assert sum(len(layers_of(group)) for group in groups) < 8, name
+    (group,) = grouped(spec("albert:base").at("stack"))
+    assert (group.times, group.shared) == (12, True)
+    eleven, *rest = grouped(spec("flamingo:80b").at("text.stack"))
+    assert eleven.times == 11
+    assert [item.times for item in eleven.items if isinstance(item, Group)] == [7]
+    assert [group.times for group in rest] == [1, 3]
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "tr_TR.UTF-8"])
+def test_the_bytes_are_the_same_on_every_machine(locale: str) -> None:
+    code = (
+        "import bestiary, sys; from bestiary.atlas.figures.anatomy import anatomy;"
+        "sys.stdout.buffer.write("
+        "''.join(anatomy(bestiary.spec(n), n).svg for n in ('t5:tiny', 'clip:tiny', 'swin:tiny')).encode())"
+    )
+    for seed in ("0", "1"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": locale}
+        made = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
+        assert made.decode() == "".join(anatomy(spec(n), n).svg for n in ("t5:tiny", "clip:tiny", "swin:tiny"))
+
+
+def test_a_hostile_title_stays_text() -> None:
+    figure = anatomy(spec("bert:tiny"), '<script>alert(1)</script>"&')
+    assert "<script" not in figure.svg
+    assert labels(figure.svg)[0][4] == '<script>alert(1)</script>"&'
