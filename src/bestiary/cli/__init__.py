@@ -26,12 +26,17 @@ VERBS = {
     "missing": "bestiary.cli.missing",
     "lint": "bestiary.cli.lint",
     "run": "bestiary.cli.run",
+    "atlas": "bestiary.cli.atlas",
     "completion": "bestiary.cli.completion",
 }
 """Each verb and its module, whose ``verb`` is a Click command. A command returns its exit code, or None for 0."""
 
 DONE, BAD_USAGE, INTERRUPTED = 0, 2, 130  # and 1 is a finding, which the verb itself returns
-EXTRA = ("gguf", "huggingface_hub", "numpy", "safetensors", "tokenizers", "torch")  # what the light install lacks
+EXTRAS = {
+    "run": ("gguf", "huggingface_hub", "numpy", "safetensors", "tokenizers", "torch"),
+    "atlas": ("fastapi", "jinja2", "markupsafe", "uvicorn"),
+}
+"""What the light install lacks, by the extra that brings it."""
 BROKEN_PIPE = 141  # what a shell reports of a program that the end of its pipe stopped
 
 
@@ -101,9 +106,10 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except BestiaryError as error:
         code = _complain(str(error))
     except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
+        extra = next((extra for extra, libraries in EXTRAS.items() if error.name in libraries), None)
+        if extra is None:
             raise
-        code = _complain(f"this needs {error.name}, which is not installed; run pip install 'bestiary[run]'")
+        code = _complain(f"this needs {error.name}, which is not installed; run pip install 'bestiary[{extra}]'")
     except OSError as error:
         code = _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     sys.exit(code if isinstance(code, int) else DONE)

@@ -17,11 +17,9 @@ from bestiary.catalog.licenses import PURPOSES, Answer, may
 from bestiary.catalog.resolve import size_spec
 from bestiary.catalog.schema import TINY, Entry, sourced
 from bestiary.errors import BestiaryError
+from bestiary.sizing.plan import TASKS, USUAL_CONTEXT, Plan, plan
 from bestiary.sizing.reach import context_length
 from bestiary.spec import Model
-
-USUAL_CONTEXT = 512
-"""Tokens, where a model's positions have no end of their own."""
 
 
 class Collection:
@@ -31,6 +29,7 @@ class Collection:
         self.catalog = packaged() if catalog is None else catalog
         self._specs: dict[tuple[str, str], Model] = {}
         self._counts: dict[tuple[str, str], sizing.Count] = {}
+        self._plans: dict[tuple[str, str], dict[str, Plan]] = {}
         self._answers: dict[tuple[str, str], Answer] = {}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -80,6 +79,13 @@ class Collection:
         if key not in self._counts:
             self._counts[key] = sizing.count(self.spec(entry, size))
         return self._counts[key]
+
+    def plans(self, entry: Entry, size: str) -> dict[str, Plan]:
+        """Return what each task keeps in memory, by its name."""
+        key = (entry.slug, size)
+        if key not in self._plans:
+            self._plans[key] = {task: plan(self.spec(entry, size), task) for task in TASKS}
+        return self._plans[key]
 
     def context(self, entry: Entry, size: str) -> int:
         """Return the tokens that a size reads: its own length, or a usual one where it has none."""

@@ -7,27 +7,64 @@ from typing import Any
 
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.facts import facts
+from bestiary.atlas.site.gpus import gpus
 from bestiary.atlas.site.leaves import leaves
 from bestiary.atlas.site.scripts import added, assigned
 from bestiary.catalog.index import Row
 from bestiary.catalog.schema import TINY, Entry, listed
-from bestiary.sizing import GPU_MEMORY, PRECISIONS
+from bestiary.sizing import PRECISIONS
+from bestiary.sizing.lines import numbers
 
 WORDS = ("labs", "licenses", "modalities", "objectives", "tasks")
+COLUMNS = (
+    ("name", "Model", "text", True), ("family", "Family", "text", True), ("published", "Published", "date", True),
+    ("form", "Form", "text", True), ("labs", "Made by", "words", True), ("parameters", "Parameters", "number", True),
+    ("stated", "Stated", "text", False), ("active", "Active", "number", False), ("tokens", "Tokens", "number", False),
+    ("license", "License", "text", True), ("commercial", "Commercial use", "text", True),
+    ("modality", "Modality", "words", False), ("objectives", "Trained to", "words", False),
+    ("tasks", "Used for", "words", False), ("access", "Access", "text", False), ("corpus", "Corpus", "words", False),
+    ("parents", "Parents", "words", False),
+)  # fmt: skip
+"""Columns of the table: key, title, kind, and whether it is shown at first."""
 
 
 def models_script(collection: Collection) -> str:
     """Return the script of what every page knows: a row for each model, and the words that rows use."""
     vocabulary = collection.catalog.vocabulary
     words = {subject: {key: word.name for key, word in getattr(vocabulary, subject).items()} for subject in WORDS}
-    return assigned("models", [row(collection, entry) for entry in collection]) + assigned("words", words)
+    rows = [row(collection, entry) for entry in collection]
+    columns = [(key, title, kind) for key, title, kind, _ in COLUMNS]
+    shown = [key for key, _, _, is_shown in COLUMNS if is_shown]
+    tables = {"models": rows, "words": words, "columns": columns, "shown": shown}
+    return "".join(assigned(key, value) for key, value in tables.items())
 
 
 def gpus_script(collection: Collection) -> str:
     """Return the script of the GPUs that are known and of the precisions."""
-    gpus = [{"name": name, "bytes": size} for name, size in GPU_MEMORY.items()]
-    precisions = {name: precision._asdict() for name, precision in PRECISIONS.items()}
-    return assigned("gpus", gpus) + assigned("precisions", precisions)
+    return assigned("gpus", [gpu._asdict() for gpu in gpus()]) + assigned(
+        "precisions", {name: numbers(one) for name, one in PRECISIONS.items()}
+    )
+
+
+def plans_script(collection: Collection) -> str:
+    """Return the script of what every published size takes, its formulas without the sentences that explain them."""
+    made = {
+        f"{entry.slug}:{size}": {
+            "context": collection.context(entry, size),
+            "parameters": collection.count(entry, size).total,
+            **{task: _bare(plan.to_json()) for task, plan in collection.plans(entry, size).items()},
+        }
+        for entry in collection
+        for size in (entry.sizes if entry.runnable else ())
+    }
+    return assigned("plans", made)
+
+
+def _bare(plan: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan that says how much and not why."""
+    lines = [{key: value for key, value in line.items() if key != "why"} for line in plan["lines"]]
+    variables = [{key: value for key, value in one.items() if key != "why"} for one in plan["variables"]]
+    return {**plan, "lines": lines, "variables": variables, "leaves_out": []}
 
 
 def entry_script(collection: Collection, entry: Entry) -> str:
@@ -103,6 +140,8 @@ def size_data(collection: Collection, entry: Entry, size: str) -> dict[str, Any]
         },
         "parts": list(count.parts.items()),
         "spec": leaves(collection.spec(entry, size)),
+        "plans": {task: plan.to_json() for task, plan in collection.plans(entry, size).items()},
+        "variation": None,
     }
 
 

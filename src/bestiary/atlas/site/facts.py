@@ -14,17 +14,17 @@ ORDER = (
     "access", "code_license", "weights_license", "data_license", "output_license",
 )  # fmt: skip
 TITLES = {
-    "published": "First published", "family": "Family", "labs": "Made by", "form": "Form", "modality": "Reads and writes",
-    "objectives": "Trained to", "tasks": "Used for", "application": "Application", "corpus": "Training data",
-    "tokens": "Tokens of training", "access": "Access", "code_license": "License of the code",
-    "weights_license": "License of the weights", "data_license": "License of the data",
-    "output_license": "Terms on what it writes",
+    "published": "First published", "family": "Family", "labs": "Made by", "form": "Form",
+    "modality": "Reads and writes", "objectives": "Trained to", "tasks": "Used for", "application": "Application",
+    "corpus": "Training data", "tokens": "Tokens of training", "access": "Access",
+    "code_license": "License of the code", "weights_license": "License of the weights",
+    "data_license": "License of the data", "output_license": "Terms on what it writes",
 }  # fmt: skip
 SUBJECTS = {"labs": "labs", "modality": "modalities", "objectives": "objectives", "tasks": "tasks"}
 """The vocabularies that facts take their words from."""
 FORMS = {
-    "encoder": "Encoder", "decoder": "Decoder", "encoder-decoder": "Encoder and decoder", "dual-encoder": "Two encoders",
-    "diffusion": "Diffusion", "other": "Other", "undisclosed": "Undisclosed",
+    "encoder": "Encoder", "decoder": "Decoder", "encoder-decoder": "Encoder and decoder",
+    "dual-encoder": "Two encoders", "diffusion": "Diffusion", "other": "Other", "undisclosed": "Undisclosed",
 }  # fmt: skip
 ACCESS = {
     "open-weights": "Open weights", "gated-weights": "Weights on request", "research-weights": "Weights for research",
@@ -62,7 +62,7 @@ def text_of(collection: Collection, key: str, value: Any) -> str:
     if key in SUBJECTS:
         return ", ".join(collection.word(SUBJECTS[key], word) for word in listed(value))
     if key in ("form", "access"):
-        return (FORMS | ACCESS).get(value, value)
+        return FORMS[value] if key == "form" else ACCESS[value]
     if key.endswith("_license"):
         return license_text(collection, value)
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""A spec as a list of paths and values, equal layers told once: what two architectures are compared by, line by line."""
+"""A spec as a list of paths and values, equal layers told once: two architectures are compared by it line by line."""
 
 from __future__ import annotations
 

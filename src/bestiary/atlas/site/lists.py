@@ -6,14 +6,24 @@ from collections import Counter
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from bestiary import sizing
 from bestiary.atlas.site.collection import Collection
-from bestiary.atlas.site.data import row
+from bestiary.atlas.site.data import COLUMNS, row
 from bestiary.atlas.site.facts import ACCESS, FORMS, license_text
-from bestiary.atlas.site.record import PURPOSE_TITLES, needs
+from bestiary.atlas.site.gpus import gpus
+from bestiary.atlas.site.purposes import PURPOSE_TITLES
 from bestiary.catalog.licenses import PURPOSES
+from bestiary.catalog.lineage import children, descendants
 from bestiary.catalog.schema import Entry, sourced
-from bestiary.sizing import GPU_MEMORY
+from bestiary.sizing import PRECISIONS, TASKS
 
+TASK_TITLES = {
+    "serve": "serve it", "train": "train all of it", "lora": "tune it with LoRA", "qlora": "tune it with QLoRA",
+    "dpo": "align it with DPO", "ppo": "align it with PPO",
+}  # fmt: skip
+GPU_SHOWN = "RTX 4090"
+"""What the page of what fits shows at first."""
+PAIRS = 15
 VERDICTS = {"yes": "Yes", "conditional": "On conditions", "no": "No", "unknown": "Unknown"}
 
 
@@ -80,16 +90,6 @@ def table(collection: Collection) -> dict[str, Any]:
     return {"rows": [row(collection, entry) for entry in collection], "columns": COLUMNS}
 
 
-COLUMNS = (
-    ("name", "Model", True), ("family", "Family", True), ("published", "Published", True), ("form", "Form", True),
-    ("labs", "Made by", True), ("parameters", "Parameters", True), ("stated", "Stated", False),
-    ("active", "Active", False), ("tokens", "Tokens", False), ("license", "License", True),
-    ("commercial", "Commercial", True), ("modality", "Modality", False), ("objectives", "Objectives", False),
-    ("tasks", "Tasks", False), ("access", "Access", False), ("corpus", "Corpus", False), ("parents", "Parents", False),
-)  # fmt: skip
-"""Columns of the table with their titles, and whether they are shown at first."""
-
-
 def licenses(collection: Collection) -> dict[str, Any]:
     """Return the values of the page of licenses: what each grants, what is under it, and the answer for each model."""
     held: dict[str, dict[str, list[Entry]]] = {}
@@ -141,7 +141,50 @@ def about(collection: Collection) -> dict[str, Any]:
     }
 
 
+class Need(NamedTuple):
+    """What serving one model takes, in bytes, and whether the GPU that is shown at first holds it."""
+
+    entry: Entry
+    size: str
+    parameters: int
+    weights: int
+    other: int
+    fits: bool
+
+
 def fits(collection: Collection) -> dict[str, Any]:
-    """Return the values of the page that says what fits: what the models take to serve at their default size."""
-    found = [(entry, size, needs(collection, entry, size)) for entry in collection for size in entry.sizes[:1]]
-    return {"needs": found, "gpus": GPU_MEMORY}
+    """Return the values of the page that says what fits: what serving each model's default size takes."""
+    known = gpus()
+    room = next(gpu.bytes for gpu in known if gpu.name == GPU_SHOWN)
+    found: list[Need] = []
+    for entry in collection:
+        for size in collection.sizes(entry)[:1] if entry.runnable else ():
+            need = sizing.memory(collection.spec(entry, size), context=collection.context(entry, size))
+            total = collection.count(entry, size).total
+            found.append(Need(entry, size, total, need.weights, need.cache, need.total <= room))
+    found.sort(key=lambda need: (not need.fits, -need.parameters, need.entry.slug))
+    return {"needs": found, "gpus": known, "gpu_shown": GPU_SHOWN, **asked()}
+
+
+def asked() -> dict[str, Any]:
+    """Return what can be asked about memory: tasks and precisions."""
+    return {"tasks": [(task, TASK_TITLES[task]) for task in TASKS], "precisions": tuple(PRECISIONS)}
+
+
+def compare(collection: Collection) -> dict[str, Any]:
+    """Return the values of the page that compares: for the models with most descendants, the first that kept them."""
+    catalog = collection.catalog
+    ranked = sorted(catalog, key=lambda slug: (-len(descendants(slug, catalog=catalog)), slug))
+    pairs: list[tuple[Entry, Entry, str, str]] = []
+    for older in (catalog[slug] for slug in ranked if catalog[slug].runnable):
+        kept = (catalog[step.child] for step in children(older.slug, ("architecture", "successor"), catalog))
+        younger = next((child for child in kept if child.runnable), None)
+        if younger:
+            names = [f"{one.slug}:{collection.sizes(one)[0]}" for one in (younger, older)]
+            pairs.append((younger, older, names[0], names[1]))
+    return {"pairs": pairs[:PAIRS]}
+
+
+def what_if(collection: Collection) -> dict[str, Any]:
+    """Return the values of the page that varies a model: its script brings the rest."""
+    return {}

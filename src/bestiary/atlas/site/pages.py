@@ -25,9 +25,9 @@ POLICY = (
 )
 """What a page may load: what comes from where it comes from itself, and nothing else."""
 NAVIGATION = (
-    ("index.html", "Models"), ("tree.html", "Tree"), ("timeline.html", "Timeline"), ("parameters.html", "Sizes"),
-    ("table.html", "Table"), ("compare.html", "Compare"), ("fits.html", "What fits"), ("what-if.html", "What if"),
-    ("licenses.html", "Licenses"), ("errata.html", "Errata"), ("sources.html", "Sources"), ("data.html", "About"),
+    ("index.html", "Models"), ("table.html", "Table"), ("compare.html", "Compare"), ("fits.html", "What fits"),
+    ("what-if.html", "What if"), ("licenses.html", "Licenses"), ("errata.html", "Errata"),
+    ("sources.html", "Sources"), ("data.html", "About"),
 )  # fmt: skip
 """Every page that is no entry's, with its name in the navigation."""
 
@@ -40,7 +40,7 @@ REACH = {
 
 
 class Page(NamedTuple):
-    """One page: where it is, which template shows which values, and the data scripts that it loads beside the models."""
+    """One page: where it is, which template shows which values, and the scripts of data that it loads."""
 
     path: str
     template: str
@@ -60,12 +60,17 @@ def pages(collection: Collection) -> list[Page]:
     return [
         Page("index.html", "index.html", "Every transformer", lambda: lists.home(collection)),
         Page("table.html", "table.html", "Table of all models", lambda: lists.table(collection)),
+        Page("compare.html", "compare.html", "Compare", lambda: lists.compare(collection)),
+        Page("fits.html", "fits.html", "What fits", lambda: lists.fits(collection), (gpus, "data/plans.js")),
+        Page("what-if.html", "what-if.html", "What if", lambda: lists.what_if(collection), (gpus,)),
         Page("licenses.html", "licenses.html", "Licenses", lambda: lists.licenses(collection)),
         Page("errata.html", "errata.html", "Errata", lambda: lists.errata(collection)),
         Page("sources.html", "sources.html", "Sources", lambda: lists.sources(collection)),
         Page("data.html", "data.html", "About the data", lambda: lists.about(collection)),
         *(
-            Page(f"models/{e.slug}.html", "model.html", e.name, lambda e=e: record(collection, e), _own_scripts(e, gpus))
+            Page(
+                f"models/{e.slug}.html", "model.html", e.name, lambda e=e: record(collection, e), _own_scripts(e, gpus)
+            )
             for e in collection
         ),
     ]
@@ -87,8 +92,10 @@ def render(page: Page, collection: Collection) -> str:
 def not_found(collection: Collection) -> str:
     """Return the page that stands where there is none; it may be shown at any path, so its links start at the top."""
     page = Page("404.html", "not-found.html", "No such page", dict)
-    return _environment().get_template(page.template).render(
-        page=page, root="/", policy=POLICY, navigation=NAVIGATION, version=__version__, collection=collection
+    return (
+        _environment()
+        .get_template(page.template)
+        .render(page=page, root="/", policy=POLICY, navigation=NAVIGATION, version=__version__, collection=collection)
     )
 
 

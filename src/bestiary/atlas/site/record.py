@@ -9,17 +9,16 @@ from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.command import commands
 from bestiary.atlas.site.data import summary
 from bestiary.atlas.site.facts import facts
+from bestiary.atlas.site.gpus import smallest
 from bestiary.atlas.site.kin import KINDS, kin, kin_figure
+from bestiary.atlas.site.lists import asked
+from bestiary.atlas.site.purposes import PURPOSE_TITLES
 from bestiary.catalog.cite import bibtex
-from bestiary.catalog.lineage import ancestors
 from bestiary.catalog.licenses import PURPOSES
+from bestiary.catalog.lineage import ancestors
 from bestiary.catalog.schema import UNDISCLOSED, Entry
-from bestiary.sizing import GPU_MEMORY, PRECISIONS
+from bestiary.sizing import PRECISIONS
 from bestiary.spec import flat
-
-PURPOSE_TITLES = {
-    "commercial": "Commercial use", "modify": "Modification", "redistribute": "Redistribution", "research": "Research",
-}  # fmt: skip
 
 
 class Size(NamedTuple):
@@ -68,6 +67,7 @@ def record(collection: Collection, entry: Entry) -> dict[str, Any]:
         "needs": needs(collection, entry, sizes[0]) if sizes else (),
         "context": collection.context(entry, sizes[0]) if sizes else None,
         "errata": errata,
+        **asked(),
         "bibtex": bibtex(entry, catalog=catalog),
         "commands": commands(collection, entry),
         "undisclosed": entry.architecture.function == UNDISCLOSED,
@@ -89,10 +89,5 @@ def needs(collection: Collection, entry: Entry, size: str) -> tuple[Need, ...]:
     for name, precision in PRECISIONS.items():
         need = sizing.memory(spec, name, context)
         per_token = sizing.cache_bytes(spec, 1, precision=precision.cache)
-        found.append(Need(name, need.weights, per_token, need.cache, need.total, _smallest_gpu(need.total)))
+        found.append(Need(name, need.weights, per_token, need.cache, need.total, smallest(need.total)))
     return tuple(found)
-
-
-def _smallest_gpu(total: int) -> str | None:
-    return next((name for name, size in sorted(GPU_MEMORY.items(), key=lambda gpu: gpu[1]) if size >= total), None)
-
