@@ -41,10 +41,10 @@ def words(x: float, y: float, text: str, size: float = 12, **attributes: str | f
     return element("text", escape(text, quote=False), x=x, y=y, font_size=size, **{"fill": INK, **attributes})
 
 
-def linked(target: str | None, title: str, *children: str) -> str:
+def linked(target: str | None, title: str, *children: str, **attributes: str | float | None) -> str:
     """Return children with a title, shown by pointing at them; as a link where there is somewhere to go."""
     named = (element("title", escape(title, quote=False)), *children)
-    return element("a", *named, href=target) if target else element("g", *named)
+    return element("a", *named, href=target, **attributes) if target else element("g", *named, **attributes)
 
 
 def document(width: float, height: float, title: str, description: str, children: Iterable[str]) -> str:
