@@ -14,7 +14,9 @@ from small_catalog import entry_text, write_catalog
 from bestiary import catalog as packaged_catalog
 from bestiary.catalog import index
 from bestiary.catalog.read import read
+from bestiary.catalog.resolve import size_spec
 from bestiary.errors import BestiaryError
+from bestiary.sizing import count
 
 GOOD = entry_text("Alpha")
 
@@ -76,6 +78,17 @@ def test_an_edit_that_does_not_read_is_refused_and_leaves_the_index(tmp_path: Pa
     with pytest.raises(BestiaryError, match="encodr"):
         index.load(folder)
     assert (folder / index.NAME).read_bytes() == before
+
+
+def test_the_index_counts_every_size_as_the_spec_does() -> None:
+    catalog = packaged_catalog.packaged()
+    for slug, row in catalog.rows.items():
+        for size in row.sizes:
+            exact = count(size_spec(catalog[slug], size.name))
+            counted = (size.total, size.active, size.embedding, size.non_embedding)
+            remedy = f"an architecture changed and no entry did; delete {index.NAME} to have it made anew"
+            expected = (exact.total, exact.active, exact.embedding, exact.non_embedding)
+            assert counted == expected, f"{slug}:{size.name}: {remedy}"
 
 
 @pytest.mark.slow

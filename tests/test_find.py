@@ -82,9 +82,9 @@ LISTS = {
     "since and until a day": ("*", {"since": "2018-10-11", "until": date(2019, 7, 26)}, "bert-like free"),
     "runnable": ("*", {"runnable": True}, "bert-like free limited"),
     "not runnable": ("*", {"runnable": False}, "closed"),
-    "commercial": ("*", {"commercial": True}, "bert-like free"),
-    "not commercial": ("*", {"commercial": False}, "closed limited"),
-    "two filters": ("*e*", {"lab": "google", "commercial": True}, "bert-like"),
+    "commercial": ("*", {"purpose": "commercial"}, "bert-like free"),
+    "research": ("*", {"purpose": "research"}, "bert-like free limited"),
+    "two filters": ("*e*", {"lab": "google", "purpose": "commercial"}, "bert-like"),
 }
 
 
@@ -102,6 +102,11 @@ def test_models_are_listed_by_pattern_and_filters(varied: index.Catalog, case: s
         ({"familly": "BERT"}, "'familly' is no filter; did you mean 'family'"),
         ({"since": "last year"}, "since is 'last year', no date"),
         ({"until": "2019-02-30"}, "until is '2019-02-30', no date"),
+        ({"purpose": "comercial"}, "'comercial' is no purpose; .* did you mean 'commercial'"),
+        ({"params": "many"}, "params is 'many', no range; write :400M"),
+        ({"params": ":"}, "params is ':', no range"),
+        ({"params": "1B:2Q"}, "params is '1B:2Q', no range"),
+        ({"params": "13B:7B"}, "params is '13B:7B', from more to less; write 7B:13B"),
         ({"since": "2019-13"}, "since is '2019-13', no date"),
     ],
 )
@@ -118,3 +123,60 @@ def test_a_closed_model_runs_as_a_stand_in(tmp_path: Path) -> None:
     assert (found.slug, size, found.runnable) == ("closed", "tiny", False)
     with pytest.raises(BestiaryError, match="closed:tiny is a stand-in"):
         find.parse_name("closed", catalog)
+
+
+@pytest.fixture
+def sized(tmp_path: Path) -> index.Catalog:
+    """Return models of one or more sizes: small is called 100K; big has 1.7M active, as it says."""
+    evidence = 'from = "paper"\nat = "x"\nsure = "stated"\n'
+
+    def size(name: str, arguments: str, stated: str = "") -> str:
+        said = f'stated = {{ is = "{stated}", from = "paper", at = "x", sure = "stated" }}\n' if stated else ""
+        return f"[sizes.{name}]\narguments = {{ {arguments} }}\n{evidence}{said}"
+
+    def of(name: str, *sizes: str) -> str:
+        text = entry_text(name)
+        return text[: text.index("[sizes.base]")] + "".join(sizes)
+
+    twice = SIZE.replace("depth = 2", "depth = 4")
+    wide = SIZE.replace("64", "256").replace("128", "1024")
+    closed = of("Closed").replace('function = "bert"', 'function = "undisclosed"')
+    return catalog_of(
+        tmp_path / "sized",
+        small=of("Small", size("base", SIZE, "100K"), size("large", twice), size("tiny", wide)),
+        big=of("Big", size("base", wide, "1.7M").replace('sure = "stated" }', 'sure = "stated", counts = "active" }')),
+        closed=closed,
+    )
+
+
+def test_the_index_counts_each_published_size(sized: index.Catalog) -> None:
+    counts = {f"{row.slug}:{size.name}": size.total for row in sized.rows.values() for size in row.sizes}
+    assert counts == {"small:base": 110_528, "small:large": 177_472, "big:base": 1_803_008}
+
+
+RANGES = {
+    "100K": "small",
+    "110K:120K": "small",
+    "95K:105K": "small",
+    "110528:110528": "small",
+    "110529:177471": "",
+    "150K:": "big small",
+    ":99K": "",
+    "180K:": "big",
+    "1.7M:1.75M": "",
+    " 2.3M : 2.4M ": "",
+}
+
+
+@pytest.mark.parametrize("params", RANGES)
+def test_a_range_holds_a_model_if_it_holds_one_of_its_sizes(sized: index.Catalog, params: str) -> None:
+    assert find.list_models("*", sized, params=params) == RANGES[params].split()
+
+
+def test_models_are_ordered_by_a_column_either_way(sized: index.Catalog, varied: index.Catalog) -> None:
+    assert find.ordered(sized, "params", sized) == ["small", "big", "closed"]
+    assert find.ordered(sized, "-parameters", sized) == ["big", "small", "closed"]
+    assert find.ordered(varied, "-date", varied) == ["closed", "limited", "free", "bert-like"]
+    assert find.ordered(varied, "license", varied) == ["limited", "bert-like", "free", "closed"]
+    with pytest.raises(BestiaryError, match="no column is called 'pramas'; did you mean 'params'"):
+        find.ordered(varied, "-pramas", varied)

@@ -247,7 +247,7 @@ def test_specs_that_cannot_be_are_refused(model: Any) -> None:
     (2048, 24, 16, 1, ("1.4B", "1.2B")), (4096, 32, 32, 4, ("7.1B", "1.6B")), (8192, 80, 64, 7, ("70B", "10B")),
 ])  # fmt: skip
 def test_parts_count_to_the_published_table(dim: int, depth: int, heads: int, every: int, parts: Any) -> None:
-    from bestiary.cli.stated import agrees
+    from bestiary.catalog.stated import agrees
 
     image = {"architecture": "nfnet", "stages": [7, 14, 42, 21], "image": 320}
     node: Any = make("flamingo", dim=dim, depth=depth, heads=heads, every=every, image=image)

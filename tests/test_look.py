@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from bestiary import api
 from bestiary.catalog.find import entry, list_models
 from bestiary.catalog.read import Finding
+from bestiary.catalog.stated import interval
 from bestiary.cli.names import sizes_of
-from bestiary.cli.stated import interval
 
 
 def test_list_in_a_pipe() -> None:
@@ -36,7 +36,7 @@ def test_list_of_the_2023_catalog() -> None:
     assert rows["BERT"]["by"].startswith("BertModel, 31 of 31 sizes")
     assert rows["Gopher"]["state"] == "counts to the published figure"
     assert rows["GPT-3.5"]["by"].startswith("architecture, ")
-    assert bestiary("list --paper --commercial").code == 2
+    assert bestiary("list --paper --for research").code == 2
     assert json.loads(bestiary("list --paper --json").out)[0]["entry"] == "albert"
 
 
@@ -55,7 +55,10 @@ def test_list_on_a_terminal() -> None:
         ("--license MIT", "roberta", "llama"),
         ("--since 2020", "vit", "bert"),
         ("--until 2018-10-11", "bert", "roberta"),
-        ("--commercial", "bert", "alpaca"),
+        ("--for commercial", "bert", "alpaca"),
+        ("--params :100M", "bert", "llama"),
+        ("--task question-answering", "roberta", "vit"),
+        ("--access research-weights", "alpaca", "bert"),
         ("--objective masked-lm", "roberta", "gpt"),
         ("--modality image", "vit", "bert"),
     ],
@@ -78,9 +81,15 @@ def test_list_sorts(column: str) -> None:
         assert [row[column] for row in rows] == sorted(row[column] for row in rows)
 
 
+def test_list_sorts_backwards() -> None:
+    dates = [row["published"] for row in table(bestiary("list --sort -date").out)]
+    assert dates == sorted(dates, reverse=True)
+    assert bestiary("list --sort dat").err == "error: no column is called 'dat'; did you mean 'date'?\n"
+
+
 def test_list_as_json_and_empty() -> None:
     rows = json.loads(bestiary("list gpt-2 --json").out)
-    keys = {"name", "title", "aliases", "kind", "family", "published", "form", "parameters", "license"}
+    keys = {"name", "title", "aliases", "kind", "family", "published", "form", "parameters", "total", "license"}
     assert [set(row) for row in rows] == [keys]
     nothing = bestiary("list no-such-*")
     assert (nothing.code, nothing.out) == (1, "")

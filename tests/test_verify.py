@@ -13,7 +13,7 @@ from bestiary.catalog.find import entry, parse_name
 from bestiary.catalog.reference import Reference, References, references
 from bestiary.catalog.resolve import spec_of
 from bestiary.catalog.schema import Entry, OwnErratum
-from bestiary.cli.stated import agrees, interval
+from bestiary.catalog.stated import agrees, interval
 from bestiary.cli.verify import Check, check_size
 from bestiary.sizing import count
 

@@ -27,7 +27,7 @@ def paper(entry: Entry, sources: Mapping[str, Source]) -> Source:
 def bibtex(entry: Entry, chain: bool = False, catalog: Catalog | None = None) -> str:
     """Return the BibTeX record of a model; with ``chain``, then those of its ancestors, the nearest first."""
     catalog = packaged() if catalog is None else catalog
-    sources = _sources(catalog.folder)
+    sources = sources_of(catalog.folder)
     models = [entry]
     if chain:
         models += [catalog[relative.slug] for relative in ancestors(entry.slug, catalog=catalog)]
@@ -36,5 +36,6 @@ def bibtex(entry: Entry, chain: bool = False, catalog: Catalog | None = None) ->
 
 
 @cache
-def _sources(folder: Path) -> dict[str, Source]:
+def sources_of(folder: Path) -> dict[str, Source]:
+    """Return the bibliography of a catalog's folder; read once in a process."""
     return read_bibliography(folder / "sources.bib")

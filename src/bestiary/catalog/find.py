@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any, TypedDict, Unpack, get_args
@@ -17,8 +17,10 @@ from bestiary.errors import BestiaryError, nearest
 class Filters(TypedDict, total=False):
     """What a list of models can be narrowed by; ``license`` is that of the weights.
 
-    ``since`` and ``until`` take a date or ``2019``, ``2019-07``, ``2019-07-26``, and include it whole. With
-    ``commercial=True`` only models that `licenses.may` answers with a plain yes are kept.
+    ``since`` and ``until`` take a date or ``2019``, ``2019-07``, ``2019-07-26``, and include it whole. ``params`` takes
+    a range or a number that is rounded (`ranges.fits`), and keeps models of which one published size fits it.
+    ``purpose`` keeps those that `licenses.may` answers with a plain yes: ``commercial``, ``modify``, ``redistribute``
+    or ``research``.
     """
 
     form: str
@@ -31,7 +33,8 @@ class Filters(TypedDict, total=False):
     access: str
     since: str | date
     until: str | date
-    commercial: bool
+    params: str | int
+    purpose: str
     runnable: bool
 
 
@@ -47,6 +50,16 @@ _WORDS: dict[str, Callable[[Row], tuple[str, ...]]] = {
 }
 _SUBJECTS = {"lab": "labs", "license": "licenses", "objective": "objectives", "task": "tasks", "modality": "modalities"}
 _CLOSED: dict[str, tuple[str, ...]] = {"form": get_args(Form), "access": get_args(Access)}
+_COLUMNS: dict[str, Callable[[Row], Any]] = {
+    "name": lambda row: row.slug,
+    "family": lambda row: row.family,
+    "published": lambda row: row.published,
+    "form": lambda row: row.form,
+    "parameters": lambda row: row.sizes[0].total if row.sizes else None,
+    "license": lambda row: row.license,
+    "access": lambda row: row.access,
+}
+_SHORT = {"date": "published", "params": "parameters"}
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 
 
@@ -94,6 +107,25 @@ def list_models(pattern: str = "*", catalog: Catalog | None = None, **filters: U
     return [row.slug for row in catalog.rows.values() if _is_like(row, pattern) and all(test(row) for test in tests)]
 
 
+def ordered(slugs: Iterable[str], by: str = "name", catalog: Catalog | None = None) -> list[str]:
+    """Return models in the order of a column, ``-date`` for the newest first; what has no value comes last.
+
+    ``parameters`` are the exact ones of the default size. Raises ``BestiaryError`` for a column that does not exist.
+    """
+    column = by.removeprefix("-")
+    column = _SHORT.get(column, column)
+    if column not in _COLUMNS:
+        words = (*_COLUMNS, *_SHORT)
+        remedy = nearest(column, words) or f"; use one of {', '.join(words)}"
+        raise BestiaryError(f"no column is called '{column}'{remedy}")
+    catalog = catalog or packaged()
+    value = _COLUMNS[column]
+    rows = sorted((catalog.rows[slug] for slug in slugs), key=lambda row: row.slug)
+    known = [row for row in rows if value(row) is not None]
+    known.sort(key=value, reverse=by.startswith("-"))
+    return [row.slug for row in (*known, *(row for row in rows if value(row) is None))]
+
+
 def _is_like(row: Row, pattern: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for name in (row.slug, row.name, *row.aliases))
 
@@ -110,11 +142,20 @@ def _test(key: str, value: Any, catalog: Catalog) -> Callable[[Row], bool]:
         return lambda row: row.published <= last
     if key == "runnable":
         return lambda row: row.runnable is bool(value)
-    if key == "commercial":
-        from bestiary.catalog.licenses import may
+    if key == "params":
+        from bestiary.catalog.ranges import fits
 
-        return lambda row: (may(catalog[row.slug], "commercial", catalog).verdict == "yes") is bool(value)
+        return fits(str(value))
+    if key == "purpose":
+        return _allows(value, catalog)
     raise BestiaryError(f"'{key}' is no filter{nearest(key, Filters.__annotations__)}")
+
+
+def _allows(purpose: Any, catalog: Catalog) -> Callable[[Row], bool]:
+    from bestiary.catalog.licenses import known_purpose, may
+
+    purpose = known_purpose(purpose)
+    return lambda row: may(catalog[row.slug], purpose, catalog).verdict == "yes"
 
 
 def _known_word(key: str, word: str, catalog: Catalog) -> str:

@@ -72,8 +72,7 @@ def may(entry: Entry, purpose: Purpose, catalog: Catalog | None = None) -> Answe
     that the catalog does not hold, those of a corpus above all, are not considered. Raises ``BestiaryError`` for an
     unknown purpose.
     """
-    if purpose not in PURPOSES:
-        raise BestiaryError(f"'{purpose}' is no purpose; use one of {', '.join(PURPOSES)}{nearest(purpose, PURPOSES)}")
+    purpose = known_purpose(purpose)
     catalog = packaged() if catalog is None else catalog
     licenses = catalog.vocabulary.licenses
     clauses = [_own_weights(entry, purpose, licenses), _own_code(entry, purpose, licenses)]
@@ -84,6 +83,14 @@ def may(entry: Entry, purpose: Purpose, catalog: Catalog | None = None) -> Answe
     verdict = clauses[0].verdict
     kept = [condition for clause in clauses for condition in clause.conditions] if verdict != "no" else []
     return Answer(verdict, tuple(dict.fromkeys(clause.reason for clause in clauses)), tuple(dict.fromkeys(kept)))
+
+
+def known_purpose(word: str) -> Purpose:
+    """Return a word as the purpose that it names; raises ``BestiaryError`` where it names none."""
+    for purpose in PURPOSES:
+        if word == purpose:
+            return purpose
+    raise BestiaryError(f"'{word}' is no purpose; use one of {', '.join(PURPOSES)}{nearest(word, PURPOSES)}")
 
 
 def _own_weights(entry: Entry, purpose: Purpose, licenses: Licenses) -> _Clause:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bestiary.architectures import make, with_task
+from bestiary.architectures import with_task
 from bestiary.catalog.find import parse_name
 from bestiary.catalog.schema import TINY, UNDISCLOSED, Entry
+from bestiary.catalog.specs import made
 from bestiary.errors import BestiaryError
 from bestiary.spec import Model, tiny
 
@@ -30,7 +31,7 @@ def size_spec(entry: Entry, size: str, task: str | None = None) -> Model:
     if size == TINY and TINY not in entry.sizes:
         default = next(iter(entry.sizes))
         return _with_task(tiny(size_spec(entry, default)), entry.function(default), task)
-    return _with_task(make(function, **entry.sizes[size].arguments), function, task)
+    return _with_task(made(function, entry.sizes[size].arguments), function, task)
 
 
 def function_of(entry: Entry, size: str) -> str:

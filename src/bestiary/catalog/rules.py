@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from bestiary.architectures import make
 from bestiary.catalog.fit import Problem
 from bestiary.catalog.lines import dotted
 from bestiary.catalog.schema import TINY, UNDISCLOSED, Entry, Fact, Vocabulary, listed, plain, sourced
+from bestiary.catalog.specs import made
 from bestiary.errors import BestiaryError, nearest
 
 NO_LICENSE = frozenset({UNDISCLOSED, "none"})
@@ -137,7 +137,7 @@ def _sizes(entry: Entry) -> Iterator[Problem]:
             yield Problem((*path, "stated"), f"{dotted(path)}.stated is '{size.stated.value}', no count; {remedy}")
         if entry.function(name) != UNDISCLOSED:
             try:
-                make(entry.function(name), **size.arguments)
+                made(entry.function(name), size.arguments)
             except BestiaryError as error:
                 yield Problem((*path, "arguments"), f"{dotted(path)} does not build: {error}")
 

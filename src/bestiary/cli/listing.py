@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -10,35 +11,56 @@ from bestiary.cli.names import complete_name
 from bestiary.cli.output import json_option, print_json, print_table, remark
 
 COLUMNS = ("name", "family", "published", "form", "parameters", "license")
-"""``parameters`` is what the authors state of the default size; ``license`` is that of the weights."""
+"""``parameters`` is what the authors state of the default size, else its exact count, rounded; ``license`` is that of
+the weights."""
+
+_FILTERS = (
+    click.option("--form", metavar="FORM", help="encoder, decoder, encoder-decoder, dual-encoder, diffusion or other."),
+    click.option("--family", metavar="NAME", help="The model that it extends, such as BERT."),
+    click.option("--lab", metavar="LAB", help="Who made it."),
+    click.option(
+        "--params", metavar="MIN:MAX", help="Parameters of one of its sizes: :400M, 1B:, 7B:13B, or about 7B."
+    ),
+    click.option(
+        "--for", "purpose", metavar="PURPOSE", help="May be used so: commercial, modify, redistribute, research."
+    ),
+    click.option("--license", metavar="ID", help="License of the weights."),
+    click.option("--access", metavar="WORD", help="How the weights are had, such as open-weights."),
+    click.option("--since", metavar="DATE", help="Published then or later: 2019, 2019-07 or 2019-07-26."),
+    click.option("--until", metavar="DATE", help="Published then or earlier."),
+    click.option("--objective", metavar="WORD", help="Pretraining objective, such as masked-lm."),
+    click.option("--task", metavar="WORD", help="What it was tuned for, such as question-answering."),
+    click.option("--modality", metavar="WORD", help="What it reads or writes, such as text."),
+)
+
+
+def filtered(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the PATTERN and the filters by which models are chosen."""
+    for option in reversed(_FILTERS):
+        verb = option(verb)
+    return click.argument("pattern", default="*", shell_complete=complete_name)(verb)
 
 
 @click.command("list")
-@click.argument("pattern", default="*", shell_complete=complete_name)
-@click.option("--form", metavar="FORM", help="encoder, decoder, encoder-decoder, dual-encoder, diffusion or other.")
-@click.option("--family", metavar="NAME", help="The model that it extends, such as BERT.")
-@click.option("--lab", metavar="LAB", help="Who made it.")
-@click.option("--license", metavar="ID", help="License of the weights.")
-@click.option("--since", metavar="DATE", help="Published then or later: 2019, 2019-07 or 2019-07-26.")
-@click.option("--until", metavar="DATE", help="Published then or earlier.")
-@click.option("--commercial", is_flag=True, default=None, help="Only those that may be used commercially.")
-@click.option("--objective", metavar="WORD", help="Pretraining objective, such as masked-lm.")
-@click.option("--modality", metavar="WORD", help="What it reads or writes, such as text.")
-@click.option("--sort", type=click.Choice(COLUMNS), default="name", show_default=True, help="Order of the rows.")
+@filtered
+@click.option(
+    "--sort", metavar="COLUMN", default="name", show_default=True, help="Order of the rows; -date: newest first."
+)
 @click.option("--paper", is_flag=True, help="The 2023 catalog's entries in its order, and how far each is checked.")
 @json_option
 def verb(pattern: str, sort: str, paper: bool, as_json: bool, **filters: Any) -> int:
     """List models, all or those that fit.
 
-    PATTERN is compared with names and aliases. Parameters are the authors' own figure for the default size; bestiary
-    show has the exact counts.
+    PATTERN is compared with names and aliases. Parameters are the authors' own figure for the default size, or the
+    exact count rounded; --params goes by both, and by every size. --for keeps what is allowed without a condition on
+    the purpose. --sort takes a column, date, params or access; a minus turns it round.
 
     \b
     Example:
-      bestiary list "*bert*" --since 2019 --commercial --sort published
+      bestiary list "*bert*" --form encoder --params :400M --for commercial --since 2019 --sort -date
       bestiary list --paper
     """
-    from bestiary.catalog.find import entry, list_models
+    from bestiary.catalog.find import list_models, ordered
 
     if paper:
         if pattern != "*" or any(filters.values()):
@@ -46,8 +68,7 @@ def verb(pattern: str, sort: str, paper: bool, as_json: bool, **filters: Any) ->
         from bestiary.cli.paper import show
 
         return show(as_json)
-    rows = [_row(entry(slug)) for slug in list_models(pattern, **filters)]
-    rows.sort(key=lambda row: _rank(row, sort))
+    rows = [_row(slug) for slug in ordered(list_models(pattern, **filters), sort)]
     if as_json:
         print_json(rows)
     elif rows:
@@ -57,27 +78,21 @@ def verb(pattern: str, sort: str, paper: bool, as_json: bool, **filters: Any) ->
     return 0 if rows else 1
 
 
-def _row(entry: Any) -> dict[str, Any]:
-    default = next(iter(entry.sizes.values()), None)
-    stated = default.stated.value if default and default.stated else None
+def _row(slug: str) -> dict[str, Any]:
+    from bestiary.catalog import packaged
+    from bestiary.catalog.stated import rounded
+
+    row = packaged().rows[slug]
+    default = row.sizes[0] if row.sizes else None
     return {
-        "name": entry.slug,
-        "title": entry.name,
-        "aliases": entry.aliases,
-        "kind": entry.kind,
-        "family": entry.facts.family.value,
-        "published": entry.facts.published.value,
-        "form": entry.facts.form.value,
-        "parameters": stated,
-        "license": entry.facts.weights_license.value,
+        "name": row.slug,
+        "title": row.name,
+        "aliases": row.aliases,
+        "kind": row.kind,
+        "family": row.family,
+        "published": row.published,
+        "form": row.form,
+        "parameters": (default.stated or rounded(default.total)) if default else None,
+        "total": default.total if default else None,
+        "license": row.license,
     }
-
-
-def _rank(row: dict[str, Any], column: str) -> Any:
-    """Return what a row is ordered by: dates and names as they are, stated counts by size, absent ones last."""
-    from bestiary.cli.stated import interval
-
-    if column == "parameters":
-        span = interval(row[column] or "")
-        return (span is None, span or (0, 0), row["name"])
-    return (row[column], row["name"])

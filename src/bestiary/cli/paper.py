@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
+from bestiary.catalog.stated import agrees
 from bestiary.cli.output import print_json, print_table, remark
-from bestiary.cli.stated import agrees
 
 REFERENCE, FIGURE, ERRATUM = "matches a reference", "counts to the published figure", "counts, erratum on the figure"
 UNSTATED, UNDISCLOSED, MISSING = "counts, no figure published", "undisclosed", "missing"

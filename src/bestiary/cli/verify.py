@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from bestiary.catalog.stated import agrees
 from bestiary.cli.names import name_argument, sizes_of
 from bestiary.cli.output import bar, json_option, print_json, print_table, remark
-from bestiary.cli.stated import agrees
 
 
 class Check(NamedTuple):

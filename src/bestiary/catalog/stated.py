@@ -28,6 +28,20 @@ def interval(stated: str) -> tuple[Fraction, Fraction] | None:
     return value - half, value + half
 
 
+def figure(stated: str) -> Fraction | None:
+    """Return the number that a figure says, its rounding left aside, or None if it is no figure."""
+    found = _FIGURE.fullmatch(stated.strip().removeprefix("~"))
+    return Fraction(found["digits"].replace(",", "")) * _UNITS[found["unit"].lower()] if found else None
+
+
+def rounded(exact: int) -> str:
+    """Return an exact count as authors would state it, in three digits: ``125M``, ``1.56B``."""
+    unit, size = next(((u, s) for u, s in reversed(_UNITS.items()) if exact * 2000 >= s * 1999), ("", 1))
+    value = exact / size
+    digits = max(0, 2 - len(str(round(value))) + 1) if size > 1 else 0
+    return f"{value:.{digits}f}{unit.upper()}"
+
+
 def agrees(stated: str, exact: int) -> bool:
     """Return whether an exact count rounds to a published figure; what is no figure agrees with no count."""
     span = interval(stated)
