@@ -11,7 +11,8 @@ export interface Question {
   readonly problems: readonly string[];
 }
 
-const NUMBERS = ["context", "batch", "rank", "source"] as const;
+/** The numbers that plans ask for, by their parameter. */
+export const NUMBERS = ["context", "batch", "rank", "source"] as const;
 
 /** Read a state; fields that are empty ask nothing. */
 export function question(state: State): Question {

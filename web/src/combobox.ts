@@ -2,7 +2,7 @@
 
 import { models, type Model } from "./data";
 import { fill, freshId, make } from "./dom";
-import { sorted, rank } from "./filter";
+import { rank, RANKS, sorted } from "./filter";
 
 const MOST = 40; // options; whoever wants the rest types a letter more
 
@@ -99,7 +99,7 @@ class Combobox {
 /** Return what to offer for a text: models with each of their sizes, those that are called so first. */
 function offered(text: string): Option[] {
   const [words = "", size] = text.trim().split(":");
-  const named = words ? models().filter((model) => (rank(model, words) ?? 9) <= 3) : models();
+  const named = words ? models().filter((model) => (rank(model, words) ?? Infinity) <= RANKS.within) : models();
   const options = sorted(named, words ? "" : "name", words).flatMap((model) => optionsOf(model));
   return options.filter((option) => !size || option.value.split(":")[1]?.startsWith(size)).slice(0, MOST);
 }

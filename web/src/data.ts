@@ -25,8 +25,10 @@ export interface Model {
   readonly runnable: boolean;
   readonly sizes: readonly string[];
   readonly parameters: number | null;
+  /** Of each size, in their order: the exact parameters, and the number that its authors state. */
+  readonly counts?: readonly (readonly [total: number, stated: number | null])[];
   readonly parents: readonly string[];
-  readonly [column: string]: Json | undefined;
+  readonly [column: string]: Json | undefined; // and whatever else the table of all models shows
 }
 
 export type ColumnKind = "text" | "number" | "date" | "words";

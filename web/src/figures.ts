@@ -20,8 +20,8 @@ export function mountFigures(): void {
   const light = (lit: (slug: string) => boolean): void => {
     for (const { link, slug } of nodes) link.classList.toggle(FADED, !lit(slug));
     for (const edge of edges) {
-      const ends = [edge.dataset["parent"] ?? "", edge.dataset["child"] ?? ""];
-      edge.classList.toggle(FADED, !ends.every(lit));
+      const children = (edge.dataset["child"] ?? "").split(" "); // edges to several share a trunk
+      edge.classList.toggle(FADED, !(lit(edge.dataset["parent"] ?? "") && children.some(lit)));
     }
   };
   const rest = (): void => {

@@ -30,15 +30,41 @@ const isDate = (value: string): boolean => /^\d{4}(-\d\d(-\d\d)?)?$/.test(value)
 const badDate = (value: string): string => `“${value}” is no date; write 2019, 2019-07 or 2019-07-26.`;
 
 const SCALES: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, B: 1e9, T: 1e12 };
+const FIGURE = /^(\d[\d,]*)(\.\d+)?\s*([KMBT]?)$/i;
 
+/** Test whether one of a model's sizes is in a range by its exact count or the figure that its authors state. */
 function parameters(value: string): Test | string {
-  const match = /^(?:(\d+(?:\.\d+)?)([KMBT]?))?\s*:\s*(?:(\d+(?:\.\d+)?)([KMBT]?))?$/i.exec(value.trim());
-  if (!match) return `“${value}” is no range; write 100M:7B, :400M or 1B:.`;
-  const bound = (digits: string | undefined, scale: string | undefined, open: number): number =>
-    digits === undefined ? open : Math.round(Number(digits) * (SCALES[(scale ?? "").toUpperCase()] ?? 1));
-  const least = bound(match[1], match[2], 0);
-  const most = bound(match[3], match[4], Infinity);
-  return (model) => model.parameters !== null && least <= model.parameters && model.parameters <= most;
+  const span = spanOf(value);
+  if (!span) return `“${value}” is no range; write :400M, 1B:, 7B:13B, or 7B for what rounds to it.`;
+  const [least, most] = span;
+  const inside = (count: number | null): boolean => count !== null && least <= count && count <= most;
+  return (model) => (model.counts ?? [[model.parameters, null]]).some(([total, stated]) => inside(total) || inside(stated));
+}
+
+/** Return the ends of a range; of one number, those of what rounds to it. */
+function spanOf(value: string): readonly [number, number] | null {
+  const ends = value.split(":").map((end) => end.trim());
+  const [first = "", last = ""] = ends;
+  if (ends.length === 1) return roundedTo(first);
+  const [least, most] = [first ? figure(first) : 0, last ? figure(last) : Infinity];
+  if (ends.length > 2 || !(first || last) || least === null || most === null || least > most) return null;
+  return [least, most];
+}
+
+function figure(text: string): number | null {
+  const match = FIGURE.exec(text);
+  if (!match) return null;
+  const digits = Number(`${match[1]?.replaceAll(",", "")}${match[2] ?? ""}`);
+  return Math.round(digits * (SCALES[(match[3] ?? "").toUpperCase()] ?? 1));
+}
+
+function roundedTo(text: string): readonly [number, number] | null {
+  const value = figure(text);
+  const [, whole = "", decimals = "", unit = ""] = FIGURE.exec(text) ?? [];
+  if (value === null || !unit) return value === null ? null : [value, value];
+  const last = decimals ? 10 ** -(decimals.length - 1) : 10 ** (/0*$/.exec(whole)?.[0].length ?? 0);
+  const half = (last * (SCALES[unit.toUpperCase()] ?? 1)) / 2;
+  return [value - half, value + half];
 }
 
 /** Filters by parameter that a state has, and sentences about values that could not be read, by parameter. */
@@ -82,26 +108,32 @@ export function tallies(all: readonly Model[], reading: Reading, facet: string):
   return counts;
 }
 
+/** How well a model answers to words, by where they stand: the less the better. */
+export const RANKS = { called: 0, begins: 1, name: 2, alias: 3, within: 4, kin: 5, summary: 6 } as const;
+
 /**
- * Return how well a model answers to words: 0 it is called so, 4 they stand in its summary; `null` not at all.
+ * Return how well a model answers to words, `null` where it does not.
  *
- * Every word has to stand somewhere. Spaces and hyphens in names do not matter: gpt2 finds GPT-2.
+ * Every word has to stand somewhere; in names first those that begin with it. Spaces and hyphens in names do not
+ * matter: gpt2 finds GPT-2.
  */
 export function rank(model: Model, words: string): number | null {
   const names = [model.slug, model.name, ...model.aliases];
   const asked = plain(words);
-  if (names.some((name) => plain(name) === asked)) return 0;
-  if (names.some((name) => plain(name).startsWith(asked))) return 1;
-  const layers = [
-    [...names, ...names.map(plain)],
-    [model.family, ...labNames(model)],
-    [model.summary],
-  ];
+  if (names.some((name) => plain(name) === asked)) return RANKS.called;
+  if (plain(model.name).startsWith(asked)) return RANKS.begins;
   const wanted = fold(words).split(/\s+/).filter(Boolean);
+  const begun = (texts: readonly string[]): boolean => {
+    const starts = texts.flatMap((text) => [plain(text), ...fold(text).split(/[^\p{L}\p{N}.]+/u)]);
+    return wanted.every((word) => starts.some((start) => start.startsWith(word)));
+  };
+  if (begun([model.slug, model.name])) return RANKS.name;
+  if (begun(names)) return RANKS.alias;
+  const layers = [[...names, ...names.map(plain)], [model.family, ...labNames(model)], [model.summary]];
   let text = "";
   for (const [index, layer] of layers.entries()) {
     text += ` ${fold(layer.join(" "))}`;
-    if (wanted.every((word) => text.includes(word))) return index + 2;
+    if (wanted.every((word) => text.includes(word))) return RANKS.within + index;
   }
   return null;
 }
@@ -122,7 +154,7 @@ export function sorted(found: readonly Model[], key: string, words = ""): Model[
   };
   const byName = (a: Model, b: Model): number => compare(fold(a.name), fold(b.name));
   if (column) return [...found].sort((a, b) => compared(a, b) || byName(a, b));
-  return [...found].sort((a, b) => (rank(a, words) ?? 5) - (rank(b, words) ?? 5) || byName(a, b));
+  return [...found].sort((a, b) => (rank(a, words) ?? Infinity) - (rank(b, words) ?? Infinity) || byName(a, b));
 }
 
 type Sortable = string | number;

@@ -1,8 +1,8 @@
 /** What fits: every published size at one task, against the memory of a GPU. */
 
-import { question, type Question } from "./ask";
+import { NUMBERS, question, type Question } from "./ask";
 import { choose, models, pageOf, shared, type SizePlans } from "./data";
-import { byId, fill, make, type Child } from "./dom";
+import { announce, byId, fill, make, type Child } from "./dom";
 import { bytes, commas, readBytes } from "./numbers";
 import { largestContext, partBytes, Refused, total, type Plan } from "./plan";
 import { line, type Column } from "./rows";
@@ -47,10 +47,14 @@ function show(body: HTMLTableSectionElement, state: State): void {
   complain(problems);
   if (problems.length || typeof memory === "string") return;
   const all = Object.entries(shared().plans ?? {});
-  const answers = all.flatMap(([name, plans]) => answer(name, plans, asking, memory) ?? []);
+  const asked = all.map(([name, plans]) => answer(name, plans, asking, memory));
+  const answers = asked.filter((one) => one !== null);
   answers.sort((a, b) => Number(b.room >= 0n) - Number(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1));
   fill(body, ...answers.map((one) => row(one, asking, state)));
-  announceCount(answers.filter(({ room }) => room >= 0n), answers.length, "sizes fit");
+  const fitting = answers.filter(({ room }) => room >= 0n);
+  announceCount(fitting, answers.length, "sizes fit");
+  const refused = all.length - answers.length;
+  if (refused) announce(`${fitting.length} of ${answers.length} sizes fit; ${refused} others cannot be asked this`, "count");
 }
 
 /** Return the bytes of the GPUs that a state names, or what is wrong with it. */
@@ -93,7 +97,7 @@ function row(answer: Answer, asking: Question, state: State): HTMLTableRowElemen
     nameOf(answer.name, asking, state),
     commas(answer.parameters),
     bytes(answer.weights),
-    bytes(answer.all - answer.weights),
+    answer.all > answer.weights ? bytes(answer.all - answer.weights) : "none",
     bytes(answer.all),
     verdict,
     context,
@@ -101,18 +105,32 @@ function row(answer: Answer, asking: Question, state: State): HTMLTableRowElemen
   return line({ cells }, COLUMNS);
 }
 
-/** Return a size's name as a link to its sizing, and the reasons of its figures, which arrive when they are opened. */
+/** Return a size's name as a link to its sizing, and a button that opens the reasons of its figures below the row. */
 function nameOf(name: string, asking: Question, state: State): HTMLElement {
   const [slug = "", size = ""] = name.split(":");
-  const kept = ["task", "precision", "context", "batch", "rank"].flatMap((key) => [[key, state.get(key) ?? []] as const]);
+  const kept = ["task", "precision", ...NUMBERS].map((key) => [key, state.get(key) ?? []] as const);
   const query = written(new Map([["size", [size]], ...kept.filter(([, values]) => values.some(Boolean))]));
   const title = models().find((model) => model.slug === slug)?.name ?? slug;
-  const why = make("details", { class: "why" }, make("summary", {}, "why"));
-  why.addEventListener("toggle", () => why.open && void explain(why, name, asking), { once: true });
-  return make("div", {}, make("a", { href: `${pageOf(slug)}${query}#sizing` }, title), " ", make("code", {}, size), why);
+  const why = make("button", { type: "button", class: "why", "aria-expanded": "false", "aria-label": `why, ${name}` }, "why");
+  why.addEventListener("click", () => void explain(why, name, asking));
+  return make("span", {}, make("a", { href: `${pageOf(slug)}${query}#sizing` }, title), " ", make("code", {}, size), " ", why);
 }
 
-async function explain(place: HTMLElement, name: string, asking: Question): Promise<void> {
-  const chosen = await choose(name);
-  place.append(...sizingOf(chosen.size.plans, name, asking).filter((child) => child instanceof Node));
+/** Open the reasons below a row, or close them. The sentences come with the entry's own data, so they are asked for now. */
+async function explain(why: HTMLButtonElement, name: string, asking: Question): Promise<void> {
+  const above = why.closest("tr");
+  if (!above) return;
+  const open = why.getAttribute("aria-expanded") === "true";
+  why.setAttribute("aria-expanded", String(!open));
+  if (open) {
+    above.nextElementSibling?.remove();
+    return;
+  }
+  const cell = make("td", { colspan: COLUMNS.length }, "…");
+  above.after(make("tr", { class: "reasons" }, cell));
+  try {
+    fill(cell, ...sizingOf((await choose(name)).size.plans, name, asking));
+  } catch (error) {
+    fill(cell, (error as Error).message);
+  }
 }

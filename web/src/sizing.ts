@@ -1,6 +1,6 @@
 /** The bytes of one size at one task, line by line with the reason of each, and the GPUs that they fit. */
 
-import { question, type Question } from "./ask";
+import { NUMBERS, question, type Question } from "./ask";
 import { entry, root, shared, type Size } from "./data";
 import { byId, fill, make, type Child } from "./dom";
 import { bytes, commas } from "./numbers";
@@ -39,7 +39,7 @@ function show(result: HTMLElement, form: HTMLFormElement, size: Size, name: stri
 
 /** Show only those fields that a plan asks for, each with what it takes unless said. */
 export function ask(form: HTMLFormElement, plan: Plan | undefined): void {
-  for (const name of ["context", "source", "batch", "rank"]) {
+  for (const name of NUMBERS) {
     const field = form.elements.namedItem(name);
     if (!(field instanceof HTMLInputElement)) continue;
     const variable = plan?.variables.find((one) => one.name === name);

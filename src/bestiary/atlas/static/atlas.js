@@ -1,4 +1,4 @@
-/* Built by `make web` from web/, sha256 8a680f9ed878b2a741b691f785496bc891e6159185dc3100ddfd750af3277f57: edit there. */
+/* Built by `make web` from web/, sha256 9733c897539a287614674897695ccedb591eacef62b3b579fb4be76ee7010ef1: edit there. */
 "use strict";
 (() => {
   // src/align.ts
@@ -195,12 +195,30 @@
     since: (value2) => isDate(value2) ? (model) => model.published.slice(0, value2.length) >= value2 : badDate(value2),
     until: (value2) => isDate(value2) ? (model) => model.published.slice(0, value2.length) <= value2 : badDate(value2),
     params: parameters
-  }, isDate = (value2) => /^\d{4}(-\d\d(-\d\d)?)?$/.test(value2), badDate = (value2) => `“${value2}” is no date; write 2019, 2019-07 or 2019-07-26.`, SCALES = { "": 1, K: 1e3, M: 1e6, B: 1e9, T: 1e12 };
+  }, isDate = (value2) => /^\d{4}(-\d\d(-\d\d)?)?$/.test(value2), badDate = (value2) => `“${value2}” is no date; write 2019, 2019-07 or 2019-07-26.`, SCALES = { "": 1, K: 1e3, M: 1e6, B: 1e9, T: 1e12 }, FIGURE = /^(\d[\d,]*)(\.\d+)?\s*([KMBT]?)$/i;
   function parameters(value2) {
-    let match = /^(?:(\d+(?:\.\d+)?)([KMBT]?))?\s*:\s*(?:(\d+(?:\.\d+)?)([KMBT]?))?$/i.exec(value2.trim());
-    if (!match) return `“${value2}” is no range; write 100M:7B, :400M or 1B:.`;
-    let bound = (digits, scale, open) => digits === void 0 ? open : Math.round(Number(digits) * (SCALES[(scale ?? "").toUpperCase()] ?? 1)), least = bound(match[1], match[2], 0), most = bound(match[3], match[4], 1 / 0);
-    return (model) => model.parameters !== null && least <= model.parameters && model.parameters <= most;
+    let span = spanOf(value2);
+    if (!span) return `“${value2}” is no range; write :400M, 1B:, 7B:13B, or 7B for what rounds to it.`;
+    let [least, most] = span, inside = (count) => count !== null && least <= count && count <= most;
+    return (model) => (model.counts ?? [[model.parameters, null]]).some(([total2, stated]) => inside(total2) || inside(stated));
+  }
+  function spanOf(value2) {
+    let ends = value2.split(":").map((end) => end.trim()), [first = "", last = ""] = ends;
+    if (ends.length === 1) return roundedTo(first);
+    let [least, most] = [first ? figure(first) : 0, last ? figure(last) : 1 / 0];
+    return ends.length > 2 || !(first || last) || least === null || most === null || least > most ? null : [least, most];
+  }
+  function figure(text) {
+    let match = FIGURE.exec(text);
+    if (!match) return null;
+    let digits = +`${match[1]?.replaceAll(",", "")}${match[2] ?? ""}`;
+    return Math.round(digits * (SCALES[(match[3] ?? "").toUpperCase()] ?? 1));
+  }
+  function roundedTo(text) {
+    let value2 = figure(text), [, whole = "", decimals = "", unit = ""] = FIGURE.exec(text) ?? [];
+    if (value2 === null || !unit) return value2 === null ? null : [value2, value2];
+    let half = (decimals ? 10 ** -(decimals.length - 1) : 10 ** (/0*$/.exec(whole)?.[0].length ?? 0)) * (SCALES[unit.toUpperCase()] ?? 1) / 2;
+    return [value2 - half, value2 + half];
   }
   function read(state2) {
     let tests = /* @__PURE__ */ new Map(), problems = /* @__PURE__ */ new Map();
@@ -225,17 +243,20 @@
       for (let value2 of new Set(says(model))) counts.set(value2, (counts.get(value2) ?? 0) + 1);
     return counts;
   }
+  var RANKS = { called: 0, begins: 1, name: 2, alias: 3, within: 4, kin: 5, summary: 6 };
   function rank(model, words) {
     let names = [model.slug, model.name, ...model.aliases], asked = plain(words);
-    if (names.some((name) => plain(name) === asked)) return 0;
-    if (names.some((name) => plain(name).startsWith(asked))) return 1;
-    let layers = [
-      [...names, ...names.map(plain)],
-      [model.family, ...labNames(model)],
-      [model.summary]
-    ], wanted = fold(words).split(/\s+/).filter(Boolean), text = "";
+    if (names.some((name) => plain(name) === asked)) return RANKS.called;
+    if (plain(model.name).startsWith(asked)) return RANKS.begins;
+    let wanted = fold(words).split(/\s+/).filter(Boolean), begun = (texts) => {
+      let starts = texts.flatMap((text2) => [plain(text2), ...fold(text2).split(/[^\p{L}\p{N}.]+/u)]);
+      return wanted.every((word) => starts.some((start) => start.startsWith(word)));
+    };
+    if (begun([model.slug, model.name])) return RANKS.name;
+    if (begun(names)) return RANKS.alias;
+    let layers = [[...names, ...names.map(plain)], [model.family, ...labNames(model)], [model.summary]], text = "";
     for (let [index, layer] of layers.entries())
-      if (text += ` ${fold(layer.join(" "))}`, wanted.every((word) => text.includes(word))) return index + 2;
+      if (text += ` ${fold(layer.join(" "))}`, wanted.every((word) => text.includes(word))) return RANKS.within + index;
     return null;
   }
   function labNames(model) {
@@ -247,7 +268,7 @@
       let [first, second] = [sortable(a[column]), sortable(b[column])];
       return first === null || second === null ? +(first === null) - +(second === null) : compare(first, second) * (down ? -1 : 1);
     }, byName = (a, b) => compare(fold(a.name), fold(b.name));
-    return column ? [...found].sort((a, b) => compared(a, b) || byName(a, b)) : [...found].sort((a, b) => (rank(a, words) ?? 5) - (rank(b, words) ?? 5) || byName(a, b));
+    return column ? [...found].sort((a, b) => compared(a, b) || byName(a, b)) : [...found].sort((a, b) => (rank(a, words) ?? 1 / 0) - (rank(b, words) ?? 1 / 0) || byName(a, b));
   }
   function sortable(value2) {
     return value2 == null || value2 === "" ? null : typeof value2 == "number" ? value2 : fold(Array.isArray(value2) ? value2.join(", ") : String(value2)) || null;
@@ -317,7 +338,7 @@
     }
   };
   function offered(text) {
-    let [words = "", size] = text.trim().split(":"), named = words ? models().filter((model) => (rank(model, words) ?? 9) <= 3) : models();
+    let [words = "", size] = text.trim().split(":"), named = words ? models().filter((model) => (rank(model, words) ?? 1 / 0) <= RANKS.within) : models();
     return sorted(named, words ? "" : "name", words).flatMap((model) => optionsOf(model)).filter((option) => !size || option.value.split(":")[1]?.startsWith(size)).slice(0, MOST);
   }
   function optionsOf(model) {
@@ -493,15 +514,15 @@
   // src/figures.ts
   var FADED = "faded";
   function mountFigures() {
-    let figure = document.querySelector(".figure svg"), form = byId("highlight", HTMLFormElement);
-    if (!(figure instanceof SVGSVGElement)) return;
-    let nodes = all("a[href]", SVGAElement, figure).map((link) => ({ link, slug: slugOf(link) }));
+    let figure2 = document.querySelector(".figure svg"), form = byId("highlight", HTMLFormElement);
+    if (!(figure2 instanceof SVGSVGElement)) return;
+    let nodes = all("a[href]", SVGAElement, figure2).map((link) => ({ link, slug: slugOf(link) }));
     if (nodes.length < 2) return;
-    let edges = all("[data-parent][data-child]", SVGElement, figure), parents = new Map(models().map((model) => [model.slug, model.parents])), families = new Map(models().map((model) => [model.slug, model.family])), light = (lit) => {
+    let edges = all("[data-parent][data-child]", SVGElement, figure2), parents = new Map(models().map((model) => [model.slug, model.parents])), families = new Map(models().map((model) => [model.slug, model.family])), light = (lit) => {
       for (let { link, slug } of nodes) link.classList.toggle(FADED, !lit(slug));
       for (let edge of edges) {
-        let ends = [edge.dataset.parent ?? "", edge.dataset.child ?? ""];
-        edge.classList.toggle(FADED, !ends.every(lit));
+        let children = (edge.dataset.child ?? "").split(" ");
+        edge.classList.toggle(FADED, !(lit(edge.dataset.parent ?? "") && children.some(lit)));
       }
     }, rest = () => {
       let family = form && one(said(form), "family");
@@ -513,7 +534,7 @@
       light((other) => line2.has(other));
     };
     for (let [begin, end] of [["pointerover", "pointerout"], ["focusin", "focusout"]])
-      figure.addEventListener(begin, enter), figure.addEventListener(end, rest);
+      figure2.addEventListener(begin, enter), figure2.addEventListener(end, rest);
     form && bind(form, rest), rest();
   }
   function slugOf(link) {
@@ -678,7 +699,7 @@
     link && (link.href = `${root()}what-if.html?m=${name}`);
   }
   function ask(form, plan) {
-    for (let name of ["context", "source", "batch", "rank"]) {
+    for (let name of NUMBERS) {
       let field = form.elements.namedItem(name);
       if (!(field instanceof HTMLInputElement)) continue;
       let variable = plan?.variables.find((one2) => one2.name === name), place = field.closest("label") ?? field;
@@ -726,8 +747,12 @@
   function show4(body, state2) {
     let asking = question(state2), memory = memoryOf(state2), problems = [...asking.problems, ...typeof memory == "string" ? [memory] : []];
     if (complain(problems), problems.length || typeof memory == "string") return;
-    let answers = Object.entries(shared().plans ?? {}).flatMap(([name, plans]) => answer(name, plans, asking, memory) ?? []);
-    answers.sort((a, b) => +(b.room >= 0n) - +(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1)), fill(body, ...answers.map((one2) => row(one2, asking, state2))), announceCount(answers.filter(({ room }) => room >= 0n), answers.length, "sizes fit");
+    let all2 = Object.entries(shared().plans ?? {}), answers = all2.map(([name, plans]) => answer(name, plans, asking, memory)).filter((one2) => one2 !== null);
+    answers.sort((a, b) => +(b.room >= 0n) - +(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1)), fill(body, ...answers.map((one2) => row(one2, asking, state2)));
+    let fitting = answers.filter(({ room }) => room >= 0n);
+    announceCount(fitting, answers.length, "sizes fit");
+    let refused = all2.length - answers.length;
+    refused && announce(`${fitting.length} of ${answers.length} sizes fit; ${refused} others cannot be asked this`, "count");
   }
   function memoryOf(state2) {
     let written2 = one(state2, "bytes")?.trim(), count = Number(one(state2, "count")?.trim() || 1);
@@ -755,7 +780,7 @@
       nameOf(answer2.name, asking, state2),
       commas(answer2.parameters),
       bytes(answer2.weights),
-      bytes(answer2.all - answer2.weights),
+      answer2.all > answer2.weights ? bytes(answer2.all - answer2.weights) : "none",
       bytes(answer2.all),
       verdict,
       context
@@ -763,12 +788,26 @@
     return line({ cells: cells2 }, COLUMNS);
   }
   function nameOf(name, asking, state2) {
-    let [slug = "", size = ""] = name.split(":"), kept = ["task", "precision", "context", "batch", "rank"].flatMap((key) => [[key, state2.get(key) ?? []]]), query = written(new Map([["size", [size]], ...kept.filter(([, values2]) => values2.some(Boolean))])), title = models().find((model) => model.slug === slug)?.name ?? slug, why = make("details", { class: "why" }, make("summary", {}, "why"));
-    return why.addEventListener("toggle", () => why.open && void explain(why, name, asking), { once: !0 }), make("div", {}, make("a", { href: `${pageOf(slug)}${query}#sizing` }, title), " ", make("code", {}, size), why);
+    let [slug = "", size = ""] = name.split(":"), kept = ["task", "precision", ...NUMBERS].map((key) => [key, state2.get(key) ?? []]), query = written(new Map([["size", [size]], ...kept.filter(([, values2]) => values2.some(Boolean))])), title = models().find((model) => model.slug === slug)?.name ?? slug, why = make("button", { type: "button", class: "why", "aria-expanded": "false", "aria-label": `why, ${name}` }, "why");
+    return why.addEventListener("click", () => {
+      explain(why, name, asking);
+    }), make("span", {}, make("a", { href: `${pageOf(slug)}${query}#sizing` }, title), " ", make("code", {}, size), " ", why);
   }
-  async function explain(place, name, asking) {
-    let chosen = await choose(name);
-    place.append(...sizingOf(chosen.size.plans, name, asking).filter((child) => child instanceof Node));
+  async function explain(why, name, asking) {
+    let above = why.closest("tr");
+    if (!above) return;
+    let open = why.getAttribute("aria-expanded") === "true";
+    if (why.setAttribute("aria-expanded", String(!open)), open) {
+      above.nextElementSibling?.remove();
+      return;
+    }
+    let cell2 = make("td", { colspan: COLUMNS.length }, "…");
+    above.after(make("tr", { class: "reasons" }, cell2));
+    try {
+      fill(cell2, ...sizingOf((await choose(name)).size.plans, name, asking));
+    } catch (error) {
+      fill(cell2, error.message);
+    }
   }
 
   // src/lists.ts
@@ -876,8 +915,7 @@
   function mount2() {
     reveal(), mountSearch(), mountTable(), mountSizing(), mountCompare(), mountFits(), mountFigures(), mountLists(), mountCopies();
     let beside = byId("compare-with", HTMLFormElement)?.querySelector("input[list]");
-    beside instanceof HTMLInputElement && combobox(beside);
+    beside instanceof HTMLInputElement && combobox(beside), Object.assign(shared(), { ready: !0, choose, evaluate, lineBytes });
   }
-  Object.assign(shared(), { evaluate, lineBytes });
   document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", mount2) : mount2();
 })();
