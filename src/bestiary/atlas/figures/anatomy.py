@@ -22,8 +22,8 @@ def anatomy(spec: Model, title: str) -> Figure:
     The rows of the figure are its boxes; their parameters sum exactly to the model's.
     """
     ledger = Ledger(count(spec))
-    piece = whole(spec, ledger)
-    said = f"{ledger.total:,} parameters"
+    piece, notes = whole(spec, ledger)
+    said = " · ".join((f"{ledger.total:,} parameters", *notes))
     wide = max(piece.width, width(title, 16, bold=True), width(said, 11)) + 2 * _MARGIN
     high = piece.height + _TITLE + _MARGIN + 8
     drawn = [

@@ -87,8 +87,8 @@ def box(said: Said, amount: Amount | None, wide: float = OP_WIDTH, told: str = "
         drawn += [_inside(x + 8, y + 29 + 13 * index, text) for index, text in enumerate(lines)]
         for index, pill in enumerate(said.pills):
             drawn += _pill(x + 8, y + 20 + 13 * len(lines) + 17 * index, pill, room)
-        if amount and amount.share:
-            long = max(1.0, amount.share * (wide - 8))
+        long = amount.share * (wide - 8) if amount else 0
+        if long >= 2:
             drawn.append(element("rect", x=x + 4, y=y + high - 2.5, width=long, height=2.5, fill=edge))
         return [linked(None, told, *drawn)] if told else drawn
 

@@ -6,11 +6,15 @@ from collections.abc import Callable
 
 from bestiary.atlas.figures.body.boxes import ACROSS, BESIDE, FULL_WIDTH, OP_WIDTH, Amount, Said, across, bar, box
 from bestiary.atlas.figures.body.pieces import Anchor, Elements, Piece, column, line, plus
-from bestiary.atlas.figures.body.words import kind_of, said_norm, said_of, told_of
+from bestiary.atlas.figures.body.terms import kind_of
+from bestiary.atlas.figures.body.words import said_norm, said_of, told_of
 from bestiary.spec import (
     Blank,
     CrossAttention,
     Experts,
+    ImageAttention,
+    JoinedAttention,
+    LatentAttention,
     Layer,
     Node,
     Normed,
@@ -51,7 +55,7 @@ def _branch(name: str, branch: Residual, dim: int, claim: Claim) -> list[Piece]:
         items.append(bar(Said("other", f"times {branch.scale:.4g}"), None))
     if norm is not None and branch.placement in ("output", "both"):
         items.append(_norm(f"{name}_post_norm" if branch.placement == "both" else f"{name}_norm", norm, claim))
-    looks_aside = isinstance(branch.op, CrossAttention) or branch.op.slot == "cross"
+    looks_aside = isinstance(branch.op, CrossAttention | ImageAttention | LatentAttention | JoinedAttention)
     asks = not looks_aside and kind_of(branch.op) == "attention"
     pieces = [_beside(column(items, _CLOSE), items, looks_aside, asks)] if items else []
     if norm is not None and (branch.placement == "post" or isinstance(branch.op, Nothing)):

@@ -21,10 +21,9 @@ class Ledger:
         self.left = dict(count.parts)
         self.rows: list[Row] = []
 
-    def claim(self, path: str, said: Said, parts: Iterable[str] | None = None) -> Amount:
-        """Give a box all that stands at a path and below, or at some parts of it, and note the row."""
-        places = [path] if parts is None else [f"{path}.{part}" for part in parts]
-        number = sum(self._take(place) for place in places)
+    def claim(self, path: str, said: Said, places: Iterable[str] | None = None) -> Amount:
+        """Give a box all that stands at a path and below, or at other places, and note the row under the path."""
+        number = sum(self._take(place) for place in ([path] if places is None else places))
         return self.note(path, said, number)
 
     def note(self, path: str, said: Said, number: int) -> Amount:

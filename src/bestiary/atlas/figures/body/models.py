@@ -1,132 +1,254 @@
-"""Whole models: which parts stand beside which, and what flows between them."""
+"""Whole models: a layout for each kind of model that has one, and boxes within boxes for all others."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bestiary.atlas.figures.body.boxes import ACROSS, FULL_WIDTH, Said, across, box
+from bestiary.atlas.figures.body.boxes import FULL_WIDTH, Said, across, bar, box
+from bestiary.atlas.figures.body.composites import detector, dual, framed, pair, pyramid, under
 from bestiary.atlas.figures.body.ledger import Ledger
-from bestiary.atlas.figures.body.pieces import Elements, Piece, captioned, column, head, line, panel
-from bestiary.atlas.figures.body.towers import flowing, head_pieces, stack_piece, tower
+from bestiary.atlas.figures.body.levels import autoencoder, u_net
+from bestiary.atlas.figures.body.pieces import Piece, column
+from bestiary.atlas.figures.body.rows import Flow, in_row
+from bestiary.atlas.figures.body.streams import folding
+from bestiary.atlas.figures.body.terms import sizes, spoken
+from bestiary.atlas.figures.body.towers import entered, flowing, head_pieces, stack_piece, tower
 from bestiary.atlas.figures.body.words import said_of, told_of
-from bestiary.atlas.figures.svg import INK, element, number
-from bestiary.spec import EncoderDecoder, Model, Node, Stack, Transformer, as_heads_see
+from bestiary.spec import (
+    Autoencoder,
+    CodedVector,
+    CodeWriter,
+    Detector,
+    DiscreteAutoencoder,
+    DualEncoder,
+    EfficientUNet,
+    EncoderDecoder,
+    FoldingModel,
+    Interleaved,
+    LatentDiffusion,
+    Model,
+    Node,
+    Norm,
+    Pyramid,
+    QueryConnector,
+    SharedTextCascade,
+    Stack,
+    TextDiffusion,
+    Transformer,
+    UNet,
+    VectorDiffusion,
+    VisionLanguage,
+    as_heads_see,
+)
 
-_BETWEEN = 54.0
-"""Between two parts that stand side by side: room for what flows from one to the other."""
+Layout = Callable[[Any, str, Ledger], Piece]
 
 
-def whole(spec: Model, ledger: Ledger) -> Piece:
-    """Return a model with all that it has; what no box has claimed at the end stands in one of its own."""
-    piece = laid(spec, "", spec, ledger)
-    rest = [place for place, number in ledger.left.items() if number]
-    if rest:
-        said = Said("other", "Beside these", tuple(rest))
-        piece = column([piece, across(box(said, ledger.claim("", said), FULL_WIDTH))])
-    return piece
+def whole(spec: Model, ledger: Ledger) -> tuple[Piece, list[str]]:
+    """Return a model with all that it has, and what else is to be said of it."""
+    return laid(spec, "", ledger), notes_of(spec)
 
 
-def laid(node: Any, path: str, model: Model, ledger: Ledger) -> Piece:
-    """Return a node of any kind: by its own layout where it has one, else as boxes within boxes."""
-    for kind in type(node).__mro__:
-        if kind in _LAYOUTS:
-            return _LAYOUTS[kind](node, path, ledger)
-    return _nested(node, path, node if isinstance(node, Model) else model, ledger)
+def laid(node: Model, path: str, ledger: Ledger) -> Piece:
+    """Return a model by its own layout where it has one; parts that no box has claimed stand at its foot."""
+    layout = next((_LAYOUTS[kind] for kind in type(node).__mro__ if kind in _LAYOUTS), _generic)
+    piece = layout(node, path, ledger)
+    rest = [place for place, number in ledger.left.items() if number and (not path or place.startswith(f"{path}."))]
+    if not rest:
+        return piece
+    bars = [_rest(place, place.removeprefix(f"{path}."), ledger) for place in rest]
+    both = column([column(list(reversed(bars)), 4), dataclasses.replace(piece, enter=None)])
+    return dataclasses.replace(both, leave=piece.outlet(both.axis - piece.axis, 0))
+
+
+def _rest(place: str, name: str, ledger: Ledger) -> Piece:
+    said = Said("other", _PARTS.get(name, spoken(name.replace(".", " of ").replace("_", " ")).capitalize()))
+    return across(bar(said, ledger.claim(place, said), FULL_WIDTH, place))
+
+
+_PARTS = {
+    "stem": "First convolution",
+    "top": "Last convolution",
+    "last": "What comes last",
+    "blocks": "Blocks of all stages",
+    "bridge": "Map to the width that the text reads",
+    "single": "Map to the vectors of single residues",
+    "frames": "A vector for each frame of a film",
+    "latents": "Vectors that ask",
+    "enter": "Map of what enters",
+    "leave": "Map of what leaves",
+    "words": "Map of the text's vectors",
+    "whole": "Map of the whole text's vector",
+    "image": "Map of the image's vector",
+    "output": "Map to what is answered",
+    "position": "Positions",
+    "extra": "Map to vectors behind the text's",
+    "mean": "Mean of vectors",
+    "deviation": "Deviation of vectors",
+    "nothing": "Vector of no image",
+    "nearness": "Vectors of how near text and image are",
+    "codes": "Vectors of codes",
+    "shift": "Shift, told at the end",
+    "scale": "Scale, told at the end",
+}
+"""What is said of parts that belong to a model itself."""
+
+
+def notes_of(node: Model) -> list[str]:
+    """Return what is said of a model below its name: its width, and parts that draw no box."""
+    inside = dict(_models(node))
+    notes: list[str] = [] if inside or isinstance(node, UNet | EfficientUNet) else [f"{node.dim:,} wide"]
+    notes += [*_said_aside(node), *_sizes_aside(node)] if type(node) not in _LAYOUTS else []
+    if len(inside) == 1:
+        notes += [note for part in inside.values() if isinstance(part, Model) for note in notes_of(part)]
+    return notes
+
+
+def _sizes_aside(node: Model) -> list[str]:
+    return list(sizes(node, ("dim", "bridge", "token")))
 
 
 def _transformer(spec: Transformer, path: str, ledger: Ledger) -> Piece:
     return flowing(tower(spec, path, spec.dim, spec, ledger))
 
 
-def _pair(spec: EncoderDecoder, path: str, ledger: Ledger) -> Piece:
-    """Return an encoder and a decoder side by side, and what the decoder reads of the encoder."""
-    dot = f"{path}." if path else ""
-    left = tower(spec.encoder, f"{dot}encoder", spec.dim, spec, ledger)
-    right = tower(spec.decoder, f"{dot}decoder", spec.dim, spec, ledger)
-    if spec.heads:
-        right = column([right, *head_pieces(spec.heads, f"{dot}heads", as_heads_see(spec), ledger)])
-    return reading(named(flowing(left), "encoder"), named(flowing(right), "decoder"))
+def _generic(node: Model, path: str, ledger: Ledger) -> Piece:
+    """Return a model by what it holds: models side by side, what one leaves read by the next; or one tower."""
+    parts = list(_models(node))
+    if not parts:
+        return _held(node, path, ledger)
+    if len(parts) == 1 and isinstance(parts[0][1], Model) and not _small(node):
+        return laid(parts[0][1], under(path, parts[0][0]), ledger)
+    pieces = [_part(name, part, path, ledger) for name, part in parts]
+    pieces += [_small_parts(node, path, ledger)] if _small(node) else []
+    flows = next((_FLOWS[kind] for kind in type(node).__mro__ if kind in _FLOWS), _chained)
+    return in_row(pieces, flows(len(pieces)))
 
 
-def named(piece: Piece, text: str) -> Piece:
-    """Return a tower with its name below what it reads."""
-    return captioned(piece, text, piece.axis - ACROSS)
+def _chained(count: int) -> list[Flow]:
+    return [Flow(index, index + 1) for index in range(count - 1)]
 
 
-def reading(left: Piece, right: Piece) -> Piece:
-    """Return two parts of which the right one's cross-attentions read what leaves the left one."""
-    top = 18.0
-    high = max(left.height + top, right.height)
-    start = left.width + _BETWEEN
-    asked = [anchor for anchor in right.anchors if anchor.name == "cross"]
-
-    def draw(x: float, y: float) -> Elements:
-        foot = y + high
-        lane = x + left.width + _BETWEEN / 2
-        out = left.outlet(x, foot - left.height)
-        drawn = [*left.draw(x, foot - left.height), *right.draw(x + start, foot - right.height)]
-        if not asked:
-            return drawn
-        ends = [(x + start + anchor.x, foot - right.height + anchor.y) for anchor in asked]
-        over = out[1] - top
-        lowest, highest = max(end[1] for end in ends), min(end[1] for end in ends)
-        drawn += line(out, (out[0], over), (lane, over), (lane, lowest if lowest > over else highest))
-        stream = x + start + right.axis
-        for end in ends:
-            drawn += _hopping(lane, stream, end)
-        return drawn
-
-    return Piece(start + right.width, high, left.axis, draw)
+def _small(node: Model) -> bool:
+    return any(isinstance(getattr(node, field.name), Stack) for field in dataclasses.fields(node))
 
 
-def _hopping(lane: float, stream: float, end: tuple[float, float]) -> Elements:
-    x, y = end
-    path = f"M{number(lane)} {number(y)}H{number(stream - 5)}a5 5 0 0 1 10 0H{number(x)}"
-    return [
-        element("path", class_="ink", d=path, fill="none", stroke=INK, stroke_width=1.2),
-        *head((lane, y), end),
-    ]
-
-
-def _nested(node: Any, path: str, model: Model, ledger: Ledger) -> Piece:
-    """Return a node as a frame around its parts, or as a box where it has none."""
-    inner: list[Piece] = []
+def _small_parts(node: Model, path: str, ledger: Ledger) -> Piece:
+    """Return the tower that a model is beside the models that it holds."""
+    pieces: list[Piece] = []
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)
-        inner += _parts(field.name, value, f"{path}.{field.name}".removeprefix("."), model, ledger)
-    said = said_of(node, model.dim)
-    if not inner:
-        amount = ledger.claim(path, said) if path else None
-        return across(box(said, amount, FULL_WIDTH, told_of(path, node)))
-    title = " · ".join((said.name, *said.details))
-    return panel(column(inner), title=title)
+        if not isinstance(value, Model):
+            pieces += _parts(value, under(path, field.name), node, ledger)
+    return flowing(column(pieces))
 
 
-def _parts(name: str, value: Any, path: str, model: Model, ledger: Ledger) -> list[Piece]:
+def _part(name: str, part: Node, path: str, ledger: Ledger) -> Piece:
+    place = under(path, name)
+    if isinstance(part, Model):
+        return framed(laid(part, place, ledger), _title(name), notes_of(part))
+    if isinstance(part, QueryConnector):
+        said = Said("mlp", "Map to the text's width")
+        former = laid(part.former, under(place, "former"), ledger)
+        high = across(box(said, ledger.claim(under(place, "map"), said), FULL_WIDTH, told_of(place, part)))
+        both = column([dataclasses.replace(former, leave=None), high])
+        kept = tuple(anchor for anchor in both.anchors if anchor.name != "in")
+        return framed(dataclasses.replace(both, anchors=kept), _title(name), notes_of(part.former), closed=True)
+    said = said_of(part, 0)
+    return flowing(entered(across(box(said, ledger.claim(place, said), FULL_WIDTH, told_of(place, part)))))
+
+
+def _title(name: str) -> str:
+    word, _, number = name.partition("[")
+    if number:
+        return f"{word.removesuffix('s')} {int(number[:-1]) + 1}"
+    return {"unet": "U-Net"}.get(word, word.replace("_", " "))
+
+
+def _models(node: Node) -> Iterable[tuple[str, Node]]:
+    """Yield the parts of a model that are models, and what stands between them, with their names."""
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, Model) or field.name == "connector":
+            yield field.name, value
+        elif isinstance(value, tuple) and any(isinstance(each, Model) for each in value):
+            yield from ((f"{field.name}[{index}]", each) for index, each in enumerate(value))
+
+
+def _said_aside(node: Node) -> list[str]:
+    """Return what else a model of models says: nodes without parts, such as a schedule of noise."""
+    said: list[str] = []
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        if not isinstance(value, Node) or isinstance(value, Model | Stack) or field.name in ("connector", "time"):
+            continue
+        inner = [spoken(type(part).__name__).lower() for part in _nodes(value)]
+        said.append(f"{field.name}: {', '.join((*inner, *sizes(value))) or spoken(type(value).__name__).lower()}")
+    return said
+
+
+def _nodes(node: Node) -> list[Node]:
+    values = (getattr(node, field.name) for field in dataclasses.fields(node))
+    return [value for value in values if isinstance(value, Node)]
+
+
+def _held(node: Model, path: str, ledger: Ledger) -> Piece:
+    """Return a model that holds no other: its parts in their order, from the bottom up."""
+    pieces: list[Piece] = []
+    for field in dataclasses.fields(node):
+        pieces += _parts(getattr(node, field.name), under(path, field.name), node, ledger)
+    if not pieces:
+        said = said_of(node, node.dim)
+        pieces = [across(box(said, ledger.claim(path, said) if path else None, FULL_WIDTH))]
+    return flowing(column([entered(pieces[0]), *pieces[1:]]))
+
+
+def _parts(value: Any, path: str, model: Model, ledger: Ledger) -> list[Piece]:
     if isinstance(value, Stack):
         return [stack_piece(value, path, model.dim, model, ledger)]
-    if isinstance(value, Model):
-        return [panel(laid(value, path, value, ledger), title=name)]
     if isinstance(value, Mapping):
         return head_pieces(value, path, as_heads_see(model), ledger)
-    if isinstance(value, tuple) and any(isinstance(each, Node) for each in value):
-        return [
-            _nested(each, f"{path}[{index}]", each if isinstance(each, Model) else model, ledger)
-            for index, each in enumerate(value)
-        ]
-    if isinstance(value, Node):
-        return [_leaf(name, value, path, model, ledger)]
-    return []
+    if isinstance(value, tuple):
+        nodes = [each for each in value if isinstance(each, Node)]
+        return [_leaf(each, _numbered(path, index, ledger), model, ledger) for index, each in enumerate(nodes)]
+    if not isinstance(value, Node) or (isinstance(value, Norm) and not ledger.holds(path)):
+        return []  # the norm of a network is that of its every block
+    return [_leaf(value, path, model, ledger)]
 
 
-def _leaf(name: str, value: Node, path: str, model: Model, ledger: Ledger) -> Piece:
+def _numbered(path: str, index: int, ledger: Ledger) -> str:
+    return f"{path}.{index}" if ledger.holds(f"{path}.{index}") else f"{path}[{index}]"
+
+
+def _leaf(value: Node, path: str, model: Model, ledger: Ledger) -> Piece:
     said = said_of(value, model.dim)
     return across(box(said, ledger.claim(path, said), FULL_WIDTH, told_of(path, value)))
 
 
-_LAYOUTS: dict[type, Callable[[Any, str, Ledger], Piece]] = {
+_FLOWS: dict[type, Callable[[int], list[Flow]]] = {
+    VisionLanguage: lambda count: [Flow(0, 1, "cross"), Flow(0, 1), Flow(1, 2)],
+    Interleaved: lambda count: [Flow(0, 1, "cross"), Flow(1, 2, "cross")],
+    LatentDiffusion: lambda count: [Flow(0, 1, "told"), Flow(1, 2, "code")],
+    CodeWriter: lambda count: [Flow(0, 1, "code")],
+    CodedVector: lambda count: [Flow(0, 1, "cross")],
+    TextDiffusion: lambda count: [Flow(0, 1, "told")],
+    VectorDiffusion: lambda count: [Flow(0, 1, "told")],
+    SharedTextCascade: lambda count: [
+        *(Flow(0, index, "told") for index in range(1, count)),
+        *(Flow(index, index + 1) for index in range(1, count - 1)),
+    ],
+}
+_LAYOUTS: dict[type, Layout] = {
     Transformer: _transformer,
-    EncoderDecoder: _pair,
+    EncoderDecoder: pair,
+    DualEncoder: lambda spec, path, ledger: dual(spec, path, ledger, laid),
+    Pyramid: pyramid,
+    Detector: lambda spec, path, ledger: detector(spec, path, ledger, laid),
+    FoldingModel: folding,
+    UNet: u_net,
+    EfficientUNet: u_net,
+    Autoencoder: autoencoder,
+    DiscreteAutoencoder: autoencoder,
 }

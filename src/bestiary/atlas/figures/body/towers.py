@@ -10,8 +10,9 @@ from bestiary.atlas.figures.body.boxes import ACROSS, BESIDE, FULL_WIDTH, OP_WID
 from bestiary.atlas.figures.body.branches import layer_pieces
 from bestiary.atlas.figures.body.folds import Drawn, Group, grouped, layers_of
 from bestiary.atlas.figures.body.ledger import Ledger, Shares
-from bestiary.atlas.figures.body.pieces import GAP, Elements, Piece, column, line, panel, plus
-from bestiary.atlas.figures.body.words import BY, plural, said_norm, said_of, sizes, told_of
+from bestiary.atlas.figures.body.pieces import GAP, Anchor, Elements, Piece, column, line, panel, plus
+from bestiary.atlas.figures.body.terms import BY, plural, sizes
+from bestiary.atlas.figures.body.words import said_norm, said_of, told_of
 from bestiary.spec import (
     EmbeddingPosition,
     Model,
@@ -31,10 +32,16 @@ _RISE = 16.0
 
 def tower(spec: Any, path: str, dim: int, model: Model, ledger: Ledger) -> Piece:
     """Return what has an embedding and a stack, and perhaps heads: a transformer, or one side of a pair."""
-    pieces = [*embedding(spec.embed, _under(path, "embed"), dim, ledger)]
+    first, *others = embedding(spec.embed, _under(path, "embed"), dim, ledger)
+    pieces = [entered(first), *others]
     pieces.append(stack_piece(spec.stack, _under(path, "stack"), dim, model, ledger))
     pieces += head_pieces(getattr(spec, "heads", {}), _under(path, "heads"), as_heads_see(model), ledger)
     return column(pieces)
+
+
+def entered(piece: Piece) -> Piece:
+    """Return a box that what comes from elsewhere leads into."""
+    return dataclasses.replace(piece, anchors=(*piece.anchors, Anchor("in", 0, piece.height / 2)))
 
 
 def flowing(piece: Piece) -> Piece:

@@ -3,106 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from bestiary.atlas.figures.body.boxes import Pill, Said
+from bestiary.atlas.figures.body.terms import ARROW, BY, heads_of_attention, kind_of, masks, plural, sizes, spoken
 from bestiary.spec import (
     GLU,
     MLP,
     Alibi,
     Attention,
-    BlockSparse,
-    Causal,
     Classifier,
     CoarseAlibi,
+    ColumnAttention,
     CrossAttention,
     DisentangledAttention,
     EmbeddingPosition,
     Experts,
+    GatedAttention,
+    GlobalColumnAttention,
     KeyAlibi,
     Learned,
+    LearnedAfterPadding,
+    LearnedBlocks,
+    LearnedByMask,
     LMHead,
-    MemorySpan,
+    Modulated,
     Node,
     Norm,
-    Picture,
-    Prefix,
+    Patches,
+    PlaceMean,
+    Queries,
     RelativeAttention,
     Rotary,
+    RowAttention,
     ScorePosition,
+    Summary,
     T5Bias,
     TopK,
+    TriangleAttention,
+    TriangleProduct,
     TwoStreamAttention,
-    Window,
     WindowedAttention,
     Windows,
 )
 from bestiary.spec.show import brief
-
-ARROW, BY = "\u2192", "\u00d7"
-
-
-def spoken(name: str) -> str:
-    """Return the name of a class as words: ``QueryBiases`` is query biases, ``T5Bias`` T5 bias, ``MLP`` MLP."""
-    parts = re.findall(r"[A-Z0-9]+(?![a-z])|[A-Z][a-z]+|[a-z0-9]+", name)
-    parts = [part if part.isupper() or part[1:2].isdigit() else part.lower() for part in parts]
-    text = " ".join(parts)
-    return text[:1].upper() + text[1:]
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with what it counts: 1 head, 12 heads."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def sizes(node: Node, but: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return the plain fields of a node that are not at their default, as words."""
-    said: list[str] = []
-    for field in dataclasses.fields(node):
-        value = getattr(node, field.name)
-        if field.name in but or value is None or isinstance(value, Node | tuple | Mapping):
-            continue
-        if field.default is not dataclasses.MISSING and value == field.default:
-            continue
-        name = field.name.replace("_", " ")
-        if value is True:
-            said.append(name)
-        elif value is not False:
-            said.append(f"{name} {_plain(value)}")
-    return tuple(said)
-
-
-def _plain(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def kind_of(node: Any) -> str:
-    """Return the tint of a node that has no words of its own, by what its class is."""
-    names = {each.__name__ for each in type(node).__mro__}
-    for kind, among in _KINDS.items():
-        if names & among:
-            return kind
-    return "attention" if "Attention" in type(node).__name__ else "other"
-
-
-_KINDS = {
-    "norm": {"Norm", "QKNorm"},
-    "position": {"EmbeddingPosition", "ScorePosition", "Rotary", "MapSines", "Distances", "ConvolvedPosition"},
-    "embedding": {
-        "Embedding", "AlignmentEmbedding", "TimeEmbedding", "TimeVector", "Condition", "Codebook", "Gaussian",
-        "Queries",
-    },
-    "head": {"Head", "Summary"},
-    "attention": {"Attention", "CrossAttention", "RowAttention", "GatedAttention", "PointAttention", "Windows"},
-    "mlp": {"MLP", "GLU", "OneMap", "Connector"},
-    "experts": {"Experts"},
-    "convolution": {
-        "ResBlock", "GainBlock", "Stage", "ScaledStage", "DilatedStage", "InvertedStage", "Resample", "Stem",
-        "InputConvolution", "Merging", "Strided", "ConvNet", "NormFreeNet", "FilmNet", "Level",
-    },
-}  # fmt: skip
 
 
 def said_of(node: Node, dim: int) -> Said:
@@ -165,36 +110,7 @@ def _said_position(node: Node) -> str | None:
     return None
 
 
-def masks(node: Any) -> tuple[str, ...]:
-    """Return which keys a query may see, as words."""
-    return tuple(_mask(mask) for mask in getattr(node, "mask", ()))
-
-
-def _mask(mask: Node) -> str:
-    if isinstance(mask, Causal | Prefix | MemorySpan):
-        return {"Causal": "causal", "Prefix": "causal after a prefix", "MemorySpan": "as far as memory"}[
-            type(mask).__name__
-        ]
-    if isinstance(mask, Window):
-        return f"window {mask.size:,}"
-    if isinstance(mask, BlockSparse):
-        return f"sparse blocks of {mask.block}, {mask.random} random"
-    if isinstance(mask, Picture):
-        return {"PictureRow": "rows", "PictureColumn": "columns", "PictureWindow": "squares"}[type(mask).__name__]
-    return " ".join((spoken(type(mask).__name__).lower(), *sizes(mask)))
-
-
-def heads_of_attention(node: Any, dim: int) -> tuple[str, ...]:
-    """Return how many heads there are, how wide, and how many of keys where these are fewer."""
-    heads, wide = node.heads, getattr(node, "head_dim", None) or dim // max(1, node.heads)
-    keys = getattr(node, "kv_heads", None)
-    said = [f"{plural(heads, 'head')} {BY} {wide:,}"]
-    if keys is not None and keys != heads:
-        said.append(plural(keys, "key-value head"))
-    return tuple(said)
-
-
-_MAIN = ("heads", "kv_heads", "head_dim", "bias", "mask", "position", "dropout", "scale", "qk_norm", "memory")
+_MAIN = ("heads", "kv_heads", "head_dim", "bias", "mask", "position", "dropout", "scale", "qk_norm", "memory", "width")
 
 
 def _attention(node: Any, dim: int) -> Said:
@@ -209,8 +125,20 @@ def _attention(node: Any, dim: int) -> Said:
     for name in ("to_position", "from_position"):
         if getattr(node, name, None) is not None:
             pills.append(Pill("position", {"to": "content to position", "from": "position to content"}[name[:-9]]))
-    details = (*heads_of_attention(node, dim), *masks(node), *sizes(node, _MAIN))
-    return Said("attention", spoken(type(node).__name__), details, tuple(pills))
+    aside = (f"to vectors {node.width:,} wide",) if getattr(node, "width", None) else ()
+    details = (*heads_of_attention(node, dim), *masks(node), *sizes(node, _MAIN), *aside)
+    return Said("attention", _ATTENTIONS.get(type(node).__name__) or spoken(type(node).__name__), details, tuple(pills))
+
+
+_ATTENTIONS = {
+    "CrossAttention": "Cross-attention",
+    "CrossWidthAttention": "Cross-attention",
+    "NormedWidthAttention": "Cross-attention",
+    "PlacedCrossAttention": "Cross-attention, told places",
+    "PlacedAttention": "Attention, told places",
+    "QKNormAttention": "Attention",
+    "TwoStreamAttention": "Two-stream attention",
+}
 
 
 def _mlp(node: Any, dim: int) -> Said:
@@ -247,7 +175,10 @@ def _windows(node: Any, dim: int) -> Said:
 
 
 def _learned(node: Any, dim: int) -> Said:
-    return Said("position", f"{spoken(type(node).__name__)} positions", (f"{node.length:,} {BY} {dim:,}",))
+    name = {"Learned": "Learned positions", "LearnedBlocks": "Learned positions of blocks"}.get(type(node).__name__)
+    after = {"LearnedByMask": ("of what is not masked",), "LearnedAfterPadding": ("after padding",)}
+    details = (f"{node.length:,} {BY} {dim:,}", *after.get(type(node).__name__, ()))
+    return Said("position", name or "Learned positions", details)
 
 
 def _position(node: Any, dim: int) -> Said:
@@ -257,6 +188,43 @@ def _position(node: Any, dim: int) -> Said:
 
 def _classified(node: Any, dim: int) -> Said:
     return Said("head", "Classifier", (plural(node.labels, "label"), f"from {node.source.replace('_', ' ')}"))
+
+
+def _folded(node: Any, dim: int) -> Said:
+    return Said("attention", spoken(type(node).__name__), (*heads_of_attention(node.attention, dim), "gated"))
+
+
+def _queries(node: Any, dim: int) -> Said:
+    return Said("embedding", "Learned queries", (f"{node.count} {BY} {dim:,}",))
+
+
+def _patches(node: Any, dim: int) -> Said:
+    extra = (f"{plural(node.extra, 'learned vector')} before them",) if node.extra else ()
+    kept = sizes(node, ("image", "patch", "channels", "extra", "dropout"))
+    pixels = f"{node.patch} {BY} {node.patch} pixels of {node.image} {BY} {node.image}"
+    return Said("embedding", "Patches", (pixels, *extra, *kept))
+
+
+def _modulated(node: Any, dim: int) -> Said:
+    inner = said_of(node.op, dim)
+    told = Pill("embedding", "shift, scale and gate told by the time step")
+    return dataclasses.replace(inner, pills=(*inner.pills, told))
+
+
+def _summary(node: Any, dim: int) -> Said:
+    said = Said("head", spoken(type(node).__name__), sizes(node), _pills(node))
+    return dataclasses.replace(said, name=_SUMMARIES.get(type(node).__name__, said.name))
+
+
+_SUMMARIES = {
+    "EndSummary": "Vector of the end token",
+    "HighestSummary": "Vector of the highest token",
+    "FirstSummary": "First vector",
+    "LastSummary": "Last vector",
+    "ProbeSummary": "Vector of a probe",
+    "AttentionSummary": "Vector of an attention",
+    "PlaceMean": "Mean of all places",
+}
 
 
 def _lm_head(node: Any, dim: int) -> Said:
@@ -277,10 +245,24 @@ _WORDS: dict[type, Callable[[Any, int], Said]] = {
     GLU: _glu,
     Experts: _experts,
     Learned: _learned,
+    LearnedByMask: _learned,
+    LearnedAfterPadding: _learned,
+    LearnedBlocks: _learned,
     EmbeddingPosition: _position,
     ScorePosition: _position,
     Rotary: _position,
     Norm: lambda node, dim: said_norm(node),
     Classifier: _classified,
     LMHead: _lm_head,
+    Patches: _patches,
+    Queries: _queries,
+    RowAttention: _folded,
+    ColumnAttention: _folded,
+    GlobalColumnAttention: _folded,
+    TriangleAttention: _folded,
+    GatedAttention: lambda node, dim: Said("attention", "Gated attention", heads_of_attention(node, dim)),
+    TriangleProduct: lambda node, dim: Said("convolution", spoken(type(node).__name__), sizes(node)),
+    Modulated: _modulated,
+    Summary: _summary,
+    PlaceMean: _summary,
 }
