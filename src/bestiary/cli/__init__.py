@@ -18,6 +18,7 @@ VERBS = {
     "list": "bestiary.cli.listing",  # a module named list would hide the builtin here
     "show": "bestiary.cli.show",
     "compare": "bestiary.cli.compare",
+    "anatomy": "bestiary.cli.anatomy",
     "size": "bestiary.cli.size",
     "license": "bestiary.cli.license",
     "cite": "bestiary.cli.cite",

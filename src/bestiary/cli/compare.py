@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from bestiary.cli.names import name_argument
-from bestiary.cli.output import Row, heading, json_option, print_json, print_table, remark
+from bestiary.cli.output import Row, drawing_path, heading, json_option, print_json, print_table, remark, svg_option
 from bestiary.cli.show import FACTS
 
 
 @click.command("compare")
 @name_argument("first", "A[:SIZE]")
 @name_argument("second", "B[:SIZE]")
+@svg_option
 @json_option
-def verb(first: str, second: str, as_json: bool) -> None:
+def verb(first: str, second: str, svg: str | None, as_json: bool) -> None:
     """Compare two models, in architecture and in facts.
 
     Each change from A to B comes with the parameters that it adds; they sum exactly to the difference.
@@ -24,16 +25,21 @@ def verb(first: str, second: str, as_json: bool) -> None:
     \b
     Example:
       bestiary compare bert:base roberta:base
+      bestiary compare gpt-2:small llama:7b --svg changes.svg
     """
+    path = drawing_path(svg)
     from bestiary import sizing
     from bestiary.catalog.find import parse_name
     from bestiary.catalog.resolve import size_spec
     from bestiary.sizing.difference import shown
 
     (a, a_size), (b, b_size) = parse_name(first), parse_name(second)
+    names = (f"{a.slug}:{a_size}", f"{b.slug}:{b_size}")
+    if path:
+        remark(f"wrote {_drawn(size_spec(a, a_size), size_spec(b, b_size), names).save(path)}")
+        return
     difference = sizing.diff(size_spec(a, a_size), size_spec(b, b_size))
     facts = _facts_that_differ(a, b)
-    names = (f"{a.slug}:{a_size}", f"{b.slug}:{b_size}")
     if as_json:
         _print_json(names, difference, facts)
         return
@@ -45,6 +51,12 @@ def verb(first: str, second: str, as_json: bool) -> None:
     if facts:
         heading("facts")
         print_table(("fact", a.slug, b.slug), [(name.replace("_", " "), old, new) for name, old, new in facts])
+
+
+def _drawn(a: Any, b: Any, names: tuple[str, str]) -> Any:
+    from bestiary.atlas.figures.difference import difference
+
+    return difference(a, b, *names)
 
 
 def _rows(difference: Any, write: Callable[[Any], str]) -> list[Row]:

@@ -7,9 +7,12 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
+
+from bestiary.errors import BestiaryError
 
 Cell = str | int | float | date | tuple[str, ...] | None
 Row = Sequence[Cell]
@@ -20,6 +23,8 @@ _CONTROLS = (*range(32), *range(0x7F, 0xA0))
 _SHOWN = {code: chr(0x2400 + code) if code < 32 else "\u2421" for code in _CONTROLS if chr(code) not in "\t\n"}
 """Codes of control to the signs that stand for them."""
 
+svg_option = click.option("--svg", metavar="FILE", help="Write the drawing to FILE, an SVG, instead.")
+"""``--svg``, given to every verb that draws."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 """``--json``, given to every verb that prints data."""
 
@@ -28,6 +33,16 @@ def on_terminal() -> bool:
     """Return whether a person is reading. ``TTY_COMPATIBLE``, which Rich obeys too, decides it by force: 1 or 0."""
     forced = os.environ.get("TTY_COMPATIBLE")
     return forced == "1" if forced in {"0", "1"} else sys.stdout.isatty()
+
+
+def drawing_path(svg: str | None) -> Path | None:
+    """Return the file that a drawing goes to; raises ``BestiaryError`` where its name says another format."""
+    if svg is None:
+        return None
+    path = Path(svg)
+    if path.suffix.lower() != ".svg":
+        raise BestiaryError(f"--svg is '{svg}', and drawings are SVG; name the file {path.stem or 'figure'}.svg")
+    return path
 
 
 def print_json(value: Any) -> None:

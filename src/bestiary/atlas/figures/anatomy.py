@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bestiary.atlas.figures.body.ledger import Ledger
+from bestiary.atlas.figures.body.ledger import Ledger, Row
 from bestiary.atlas.figures.body.models import whole
 from bestiary.atlas.figures.body.pieces import label
-from bestiary.atlas.figures.figure import Figure
+from bestiary.atlas.figures.figure import Cell, Figure
 from bestiary.atlas.figures.svg import document
 from bestiary.atlas.figures.text import width
 from bestiary.sizing import count
@@ -33,4 +33,17 @@ def anatomy(spec: Model, title: str) -> Figure:
     ]
     description = f"The architecture of {title}, from what it reads at the bottom to what it answers at the top."
     svg = document(wide, high, f"Anatomy of {title}", description, drawn)
-    return Figure(f"Anatomy of {title}", svg, COLUMNS, (*ledger.rows, ("sum", None, None, ledger.total)))
+    return Figure(f"Anatomy of {title}", svg, COLUMNS, (*map(_cells, ledger.rows), ("sum", None, None, ledger.total)))
+
+
+def parts(spec: Model) -> list[Row]:
+    """Return what the boxes of an anatomy show, without drawing it: from what is read to what is answered."""
+    ledger = Ledger(count(spec))
+    whole(spec, ledger)
+    return ledger.rows
+
+
+def _cells(row: Row) -> tuple[Cell, ...]:
+    often = [f"in {row.layers} layers"] if row.layers > 1 else []
+    often += [f"run {row.runs} times"] if row.runs > 1 else []
+    return row.path, ", ".join((row.what, *often)), row.size, row.parameters

@@ -10,7 +10,7 @@ from bestiary.atlas.figures.body.pieces import Anchor, Elements, Piece
 from bestiary.atlas.figures.svg import element, linked, words
 from bestiary.atlas.figures.text import shortened, width
 
-OP_WIDTH = 248.0
+OP_WIDTH = 268.0
 """How wide a box beside the stream is."""
 BESIDE = 40.0
 """How far from the stream such a box begins."""

@@ -15,6 +15,8 @@ class Drawn:
 
     layer: Layer
     places: tuple[int, ...]
+    runs: int = 1
+    """How often the same weights run."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def grouped(stack: Stack) -> tuple[Group, ...]:
     first = 0
     for item in stack.layers:
         if isinstance(item, Repeat):
-            inner = tuple(Drawn(layer, (first + index,)) for index, layer in enumerate(item.layers))
+            inner = tuple(Drawn(layer, (first + index,), item.times) for index, layer in enumerate(item.layers))
             groups += [*_folded(run), Group(_inner(_folded(inner)), item.times, shared=True)]
             run = []
             first += len(item.layers)
@@ -102,7 +104,7 @@ def _again(laps: list[list[Group]], times: int) -> Group:
 def _merged(alike: list[Any]) -> Any:
     first = alike[0]
     if isinstance(first, Drawn):
-        return Drawn(first.layer, tuple(place for each in alike for place in each.places))
+        return Drawn(first.layer, tuple(place for each in alike for place in each.places), first.runs)
     return Group(
         tuple(_merged([each.items[index] for each in alike]) for index in range(len(first.items))), first.times
     )

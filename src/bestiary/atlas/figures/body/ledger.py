@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from bestiary.atlas.figures.body.boxes import Amount, Said
+from bestiary.atlas.figures.body.folds import Drawn
 from bestiary.sizing import Count
 from bestiary.sizing.inside import parts_of
 from bestiary.spec import Layer, Model, Stack, own_layers
 
-Row = tuple[str, str, str, int]
-"""A part's path, what it is, its size, and its parameters."""
+
+class Row(NamedTuple):
+    """What one box shows."""
+
+    path: str
+    what: str
+    size: str
+    parameters: int
+    layers: int = 1
+    """In how many layers, each with weights of its own."""
+    runs: int = 1
+    """How often the same weights run."""
 
 
 class Ledger:
@@ -26,10 +38,14 @@ class Ledger:
         number = sum(self._take(place) for place in ([path] if places is None else places))
         return self.note(path, said, number)
 
-    def note(self, path: str, said: Said, number: int) -> Amount:
+    def note(self, path: str, said: Said, number: int, layers: int = 1, runs: int = 1) -> Amount:
         """Note the row of a box that has so many parameters."""
-        self.rows.append((path or "model", said.name, said.size, number))
+        self.rows.append(Row(path or "model", said.name, said.size, number, layers, runs))
         return Amount(number, number / self.total if self.total else 0.0)
+
+    def move_last(self, place: int) -> None:
+        """Put the last row at a place before: what is claimed last, as the rest, may be what comes first."""
+        self.rows.insert(place, self.rows.pop())
 
     def holds(self, path: str) -> int:
         """Count what is unclaimed at a path and below."""
@@ -57,12 +73,12 @@ class Shares:
     def __init__(self, ledger: Ledger, path: str, shares: list[dict[str, int]], depth: int) -> None:
         self._ledger, self._path, self._shares, self._depth = ledger, path, shares, depth
 
-    def claim(self, group: int, places: Sequence[int], part: str, said: Said) -> Amount:
+    def claim(self, group: int, drawn: Drawn, part: str, said: Said) -> Amount:
         """Give a box what a part of a group has, and all below it."""
         share = self._shares[group]
         number = sum(share.pop(place) for place in [place for place in share if _is_in(place, part)])
-        layers = f"{self._path}.layers[{_chosen(places, self._depth)}]"
-        return self._ledger.note(f"{layers}.{part}", said, number)
+        layers = f"{self._path}.layers[{_chosen(drawn.places, self._depth)}]"
+        return self._ledger.note(f"{layers}.{part}", said, number, len(drawn.places), drawn.runs)
 
     def left(self) -> dict[str, int]:
         """Return what no box has claimed."""

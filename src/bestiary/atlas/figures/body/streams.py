@@ -142,7 +142,7 @@ def _group(group: Group, shares: Shares, index: dict[int, int], widths: tuple[in
 
 def _layer(drawn: Drawn, shares: Shares, group: int, widths: tuple[int, int]) -> Piece:
     def claim(part: str, said: Said) -> Amount:
-        return shares.claim(group, drawn.places, part, said)
+        return shares.claim(group, drawn, part, said)
 
     names = branch_names(drawn.layer)
     branches = [_branch(name, branch, widths, claim) for name, branch in zip(names, drawn.layer, strict=True)]

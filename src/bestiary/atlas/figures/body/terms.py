@@ -30,7 +30,12 @@ def sizes(node: Node, but: tuple[str, ...] = ()) -> tuple[str, ...]:
     said: list[str] = []
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)
-        if field.name in but or value is None or isinstance(value, Node | tuple | Mapping):
+        if (
+            field.name in (*but, "eps")
+            or field.name.endswith("dropout")
+            or value is None
+            or isinstance(value, Node | tuple | Mapping)
+        ):
             continue
         if field.default is not dataclasses.MISSING and value == field.default:
             continue
@@ -96,7 +101,7 @@ def heads_of_attention(node: Any, dim: int) -> tuple[str, ...]:
     """Return how many heads there are, how wide, and how many of keys where these are fewer."""
     heads, wide = node.heads, getattr(node, "head_dim", None) or dim // max(1, node.heads)
     keys = getattr(node, "kv_heads", None)
-    said = [f"{plural(heads, 'head')} {BY} {wide:,}"]
+    said = [f"{plural(heads, 'head')} {BY} {wide:,}" if wide else plural(heads, "head")]
     if keys is not None and keys != heads:
         said.append(plural(keys, "key-value head"))
     return tuple(said)

@@ -22,6 +22,7 @@ from bestiary.spec import (
     ScorePosition,
     SharedTokens,
     Stack,
+    Targeted,
     Tokens,
     as_heads_see,
 )
@@ -64,11 +65,13 @@ def embedding(node: Node, path: str, dim: int, ledger: Ledger) -> list[Piece]:
     position, norm = getattr(node, "position", None), getattr(node, "norm", None)
     types = getattr(node, "types", 0)
     added: list[Piece] = []
+    place = len(ledger.rows)
     if types:
         said = Said("embedding", plural(types, "segment type"))
         added.append(_added(box(said, ledger.claim(f"{path}.types", said), told=f"{path}.types")))
     if isinstance(position, EmbeddingPosition):
-        said = said_of(position, dim)
+        wide = node.width or dim if isinstance(node, Tokens) else dim
+        said = said_of(position, wide)
         amount = ledger.claim(f"{path}.position", said)
         added.append(_added(box(said, amount, told=told_of(f"{path}.position", position))))
     normed: list[Piece] = []
@@ -77,6 +80,7 @@ def embedding(node: Node, path: str, dim: int, ledger: Ledger) -> list[Piece]:
         normed.append(across(bar(said, ledger.claim(f"{path}.norm", said), FULL_WIDTH, f"{path}.norm")))
     said = said_embedding(node, dim)
     first = across(box(said, ledger.claim(path, said), FULL_WIDTH, told_of(path, node)))
+    ledger.move_last(place)
     return [first, *added, *normed]
 
 
@@ -86,6 +90,9 @@ def said_embedding(node: Any, dim: int) -> Said:
         return Said("embedding", "Tokens", ("the encoder's table, read again",))
     if isinstance(node, NarrowTokens):
         return Said("embedding", "Tokens", (f"{node.vocab:,} tokens {BY} {node.width:,}, projected to {dim:,}",))
+    if isinstance(node, Targeted):
+        inner = said_embedding(node.tokens, dim)
+        return dataclasses.replace(inner, details=(*inner.details, "a vector in which targets begin"))
     if isinstance(node, Tokens):
         wide = f"{node.width:,}, projected to {dim:,}" if node.width else f"{dim:,}"
         kept = sizes(node, ("vocab", "types", "width", "dropout", "scaled"))
@@ -147,7 +154,7 @@ def _group(group: Group, shares: Shares, index: Mapping[int, int], dim: int) -> 
 
 
 def _layer(drawn: Drawn, shares: Shares, group: int, dim: int) -> Piece:
-    pieces = layer_pieces(drawn.layer, dim, lambda part, said: shares.claim(group, drawn.places, part, said))
+    pieces = layer_pieces(drawn.layer, dim, lambda part, said: shares.claim(group, drawn, part, said))
     return column(pieces, GAP + 2)
 
 
