@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import images
 import load
+import memory
 import sparse
 import startup
 
@@ -17,6 +18,8 @@ def main() -> None:
     sparse.main()
     print()
     images.main()
+    print()
+    memory.main()
 
 
 if __name__ == "__main__":

@@ -74,6 +74,10 @@ class Formula:
         """Return its number where variables have these values; raises ``BestiaryError`` naming one that is missing."""
         return sum(_product(coefficient, factors, values) for coefficient, factors in self.terms)
 
+    def put(self, name: str, value: Formula | int) -> Formula:
+        """Return the formula with another one in place of a variable."""
+        return sum((_put(term, name, formula(value)) for term in self.terms), Formula())
+
     def variables(self) -> frozenset[str]:
         """Return the names of its variables."""
         return frozenset(name for _, factors in self.terms for factor in factors for name in _names(factor))
@@ -102,9 +106,12 @@ def least(*of: Formula | int | str) -> Formula:
     return Formula(((1, (Least(formulas),)),))
 
 
-def most(left: Formula | int | str, right: Formula | int | str) -> Formula:
-    """Return the greater of two: their sum without the least of them."""
-    return formula(left) + formula(right) - least(left, right)
+def most(left: Formula, right: Formula) -> Formula:
+    """Return the greater of two: the one that has more of every term, else their sum without the least of them."""
+    signs = [number > 0 for number, _ in (left - right).terms]
+    if all(signs):  # no factor is ever negative
+        return left
+    return left + right - least(left, right) if any(signs) else right
 
 
 def quotient(over: Formula | int | str, by: Formula | int | str) -> Formula:
@@ -127,6 +134,18 @@ def _term_order(item: tuple[tuple[Factor, ...], int]) -> tuple[int, list[tuple[b
 
 def _order(factor: Factor) -> tuple[bool, str]:
     return not isinstance(factor, str), str(factor)
+
+
+def _put(term: Term, name: str, value: Formula) -> Formula:
+    product = formula(term[0])
+    for factor in term[1]:
+        if isinstance(factor, str):
+            product = product * (value if factor == name else formula(factor))
+        elif isinstance(factor, Least):
+            product = product * least(*(one.put(name, value) for one in factor.of))
+        else:
+            product = product * quotient(factor.over.put(name, value), factor.by.put(name, value))
+    return product
 
 
 def _product(number: int, factors: tuple[Factor, ...], values: Mapping[str, int]) -> int:

@@ -17,15 +17,17 @@ serving Mistral 7B:
      "precisions": {
        "bfloat16": {"block": 1, "block_bytes": 2, "number": 2, "master": 4},
        "int4": {"block": 32, "block_bytes": 18, "number": 2, "master": 4}},
+     "complete": true,
      "leaves_out": ["Activations of a pass ..."]}
 
 A line's bytes are its formula at the variables' values together with the numbers of one of ``precisions``; a variable
-whose default is null takes the value of ``context``. A plan may have no lines: then ``leaves_out`` says why.
+whose default is null takes the value of ``context``. A plan that is not complete tells less than the task takes, or has
+no lines: ``leaves_out`` says why. Its sum is then no answer to whether a model fits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,6 +37,8 @@ from bestiary.sizing.lines import PRECISIONS, Line, Variable, numbers
 from bestiary.sizing.reach import context_length, longest
 from bestiary.sizing.serving import serving
 from bestiary.sizing.table import html, text
+from bestiary.sizing.tape import Trained
+from bestiary.sizing.training import LORA, QLORA, lora, preferences, qlora, reinforcement, training, untold
 from bestiary.spec import EncoderDecoder, Interleaved, Model, Spectrogram, text_side
 
 USUAL_CONTEXT = 512
@@ -49,6 +53,8 @@ class Plan:
     lines: tuple[Line, ...]
     variables: tuple[Variable, ...]
     precisions: tuple[str, ...]
+    complete: bool
+    """Whether the lines are all that ``task`` takes, but for what ``leaves_out`` names for every model."""
     leaves_out: tuple[str, ...]
 
     def values(self, precision: str = "bfloat16", **values: int) -> dict[str, int]:
@@ -76,6 +82,7 @@ class Plan:
             "lines": [line.to_json() for line in self.lines],
             "variables": [variable.to_json() for variable in self.variables],
             "precisions": {name: numbers(PRECISIONS[name]) for name in self.precisions},
+            "complete": self.complete,
             "leaves_out": list(self.leaves_out),
         }
 
@@ -103,20 +110,55 @@ class Plan:
 
 
 class Task(NamedTuple):
-    """How a task's plan is made: its lines, the precisions it runs at, what its lines leave out."""
+    """How a task's plan is made: its lines, what is trained if anything, the precisions it runs at."""
 
     lines: Callable[[Model], Iterable[Line]]
+    trained: Trained | None
     precisions: tuple[str, ...]
-    leaves_out: Callable[[Model], Iterable[str]]
+
+
+FLOATS = ("float32", "bfloat16", "float16")
+
+TASKS: dict[str, Task] = {
+    "serve": Task(serving, None, tuple(PRECISIONS)),
+    "train": Task(training, Trained(), FLOATS),
+    "lora": Task(lora, Trained(LORA), FLOATS),
+    "qlora": Task(qlora, Trained(QLORA), FLOATS),
+    "dpo": Task(preferences, Trained(), FLOATS),
+    "ppo": Task(reinforcement, Trained(), FLOATS),
+}
+"""What can be done with a model, by the names that the command line takes."""
 
 
 def plan(spec: Model, task: str = "serve") -> Plan:
     """Return what a task keeps in memory; raises ``BestiaryError`` where there is no such task."""
     if task not in TASKS:
         raise BestiaryError(f"task is '{task}'; use one of {', '.join(TASKS)}{nearest(task, TASKS)}")
-    lines, precisions, leaves_out = TASKS[task]
+    lines, trained, precisions = TASKS[task]
     made = tuple(lines(spec))
-    return Plan(task, made, tuple(_variables(spec, made)), precisions, tuple(leaves_out(spec)))
+    untrained = None if trained is None or not made else untold(spec, trained)
+    said = _left_out(made, trained, untrained)
+    return Plan(task, made, tuple(_variables(spec, made)), precisions, bool(made) and untrained is None, tuple(said))
+
+
+def _left_out(lines: tuple[Line, ...], trained: Trained | None, untold: str | None) -> Iterator[str]:
+    """Yield what the lines of a plan do not hold, and what they take for granted."""
+    if not lines:
+        yield "It writes no tokens, so there are no answers of its own to prefer or to reward."
+    elif trained is None:
+        if not any(line.part == "cache" for line in lines):
+            yield "It keeps nothing from one token to the next: it reads its input whole, or writes no tokens."
+        yield (
+            "Activations of a pass and the engine's own memory come on top; they depend on the engine, which may read "
+            "a long prompt in pieces."
+        )
+    else:
+        if untold is not None:
+            yield f"Activations are left out, so it takes more: no rule says what {untold} keeps for its derivative."
+        yield (
+            "Activations are those of plain torch: nothing compiled, no dropout, no padding, attention in the fused "
+            "kernel. The framework's own memory and what several machines exchange come on top."
+        )
 
 
 def _variables(spec: Model, lines: tuple[Line, ...]) -> list[Variable]:
@@ -148,20 +190,9 @@ def _source(spec: Model) -> Variable:
 _VARIABLES: dict[str, Callable[[Model], Variable]] = {
     "context": _context,
     "source": _source,
-    "batch": lambda spec: Variable("batch", 1, "sequences at once"),
+    "batch": lambda spec: Variable("batch", 1, "sequences at once; of preferences, pairs of them"),
+    "rank": lambda spec: Variable("rank", 8, "numbers between the two matrices of an adapter"),
+    "checkpointing": lambda spec: Variable(
+        "checkpointing", 0, "1 to keep only what enters each layer and compute the rest again", 0, 1
+    ),
 }
-
-
-def _beside_serving(spec: Model) -> Iterable[str]:
-    if not any(line.part == "cache" for line in serving(spec)):
-        yield "It keeps nothing from one token to the next: it reads its input whole, or writes no tokens."
-    yield (
-        "Activations of a pass and the engine's own memory come on top; they depend on the engine, which may read a "
-        "long prompt in pieces."
-    )
-
-
-TASKS: dict[str, Task] = {
-    "serve": Task(serving, tuple(PRECISIONS), _beside_serving),
-}
-"""What can be done with a model, by the names that the command line takes."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bestiary.sizing.count import count
-from bestiary.sizing.layers import owned
-from bestiary.sizing.linear import Linear, maps
-from bestiary.sizing.maps import has_maps
-from bestiary.spec import Model, Op, Stack, Tokens, walk
+from bestiary.sizing.matrices import matrices
+from bestiary.spec import Model, Tokens, walk
 
 FULL = 32
 """Bits of what is not quantized, and of each scale."""
@@ -17,20 +15,10 @@ def quantized_bytes(spec: Model, weights: int = 8, embeddings: int = 8) -> int:
 
     Each matrix has a scale, and each row of a table (Li et al. 2022, section 2.1). Numbers are packed without gaps.
     """
-    matrices = _matrices(spec)
-    numbers = sum(matrix.weights for matrix in matrices)
+    found = matrices(spec)
+    numbers = sum(matrix.weights for matrix in found)
     tables = [(node.vocab, node.width or spec.dim) for _, node in walk(spec) if isinstance(node, Tokens)]
     rows, entries = sum(vocab for vocab, _ in tables), sum(vocab * width for vocab, width in tables)
     rest = count(spec).total - numbers - entries
-    bits = numbers * weights + entries * embeddings + (rest + len(matrices) + rows) * FULL
+    bits = numbers * weights + entries * embeddings + (rest + sum(matrix.times for matrix in found) + rows) * FULL
     return -(-bits // 8)
-
-
-def _matrices(spec: Model) -> list[Linear]:
-    """Return the matrices of all layers, those that share their weights once."""
-    found: list[Linear] = []
-    for stack in (node for _, node in walk(spec) if isinstance(node, Stack)):
-        for layer, times in owned(stack).items():
-            for op in (node for _, node in walk(layer) if isinstance(node, Op) and has_maps(node)):
-                found += list(maps(op, spec).values()) * times
-    return found

@@ -128,8 +128,12 @@ def _why_kept(way: _Kept, times: int) -> str:
 
 def writer(spec: Model) -> Model:
     """Return the part of a model that writes token by token, where its parts are models: else the whole."""
-    writes = any(isinstance(head, LMHead) for head in heads_of(text_side(spec)).values())
-    return text_side(spec) if writes else spec
+    return text_side(spec) if writes(spec) else spec
+
+
+def writes(spec: Model) -> bool:
+    """Tell whether a model scores each token of a vocabulary."""
+    return any(isinstance(head, LMHead) for head in heads_of(text_side(spec)).values())
 
 
 def _generating(spec: Model) -> Iterable[tuple[Layer, int]]:
