@@ -459,8 +459,16 @@ def test_the_tree_is_written_as_the_python_that_makes_it() -> None:
     assert str(GLU(40)) == "GLU(40)"
     assert str(Tokens(61, 2, Learned(9), dropout=0.1)) == "Tokens(61, types=2, position=Learned(9), dropout=0.1)"
     assert "Attention(4, mask=(Causal(),), dropout=0.1)" in tree(GPT2)
-    assert "&lt;" not in BERT._repr_html_()
-    assert BERT._repr_html_().startswith("<pre>Transformer(dim=24)")
+
+
+def test_a_notebook_folds_the_tree() -> None:
+    shown = BERT._repr_html_()
+    assert "<details open><summary>Transformer(dim=24)</summary>" in shown
+    assert shown.count("<details") == shown.count("</details>") > 2
+    assert "<b>embed</b> Tokens(" in shown
+    assert "]</" not in shown, "a bracket that closes a run has no line of its own"
+    assert "<i>&" not in Attention(4, bias="<i>&")._repr_html_()
+    assert "&lt;i&gt;&amp;" in Attention(4, bias="<i>&")._repr_html_()
 
 
 _FORMULAS: dict[type[Any], type[Any]] = {

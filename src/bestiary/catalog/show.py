@@ -9,13 +9,17 @@ from typing import Any
 
 from bestiary.catalog.schema import Entry, Evidence, Fact
 
+_NAME = "text-align:left;white-space:nowrap"
+_CAPTION = "caption-side:top;text-align:left;color:inherit;max-width:44em;padding:0.5em"
+
 
 def entry_html(entry: Entry) -> str:
     """Return an entry as an HTML table of its facts, parents and sizes."""
     aliases = f" <small>{escape(', '.join(entry.aliases))}</small>" if entry.aliases else ""
-    rows = "".join(f"<tr><th style='text-align:left'>{escape(name)}</th>{cell}</tr>" for name, cell in _rows(entry))
+    rows = "".join(f"<tr><th style='{_NAME}'>{escape(name)}</th>{cell}</tr>" for name, cell in _rows(entry))
     summary = escape(" ".join(entry.summary.split()))
-    return f"<table><caption><b>{escape(entry.name)}</b>{aliases}<br>{summary}</caption>{rows}</table>"
+    caption = f"<b>{escape(entry.name)}</b>{aliases}<br>{summary}"
+    return f"<table><caption style='{_CAPTION}'>{caption}</caption>{rows}</table>"
 
 
 def _rows(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -26,7 +30,7 @@ def _rows(entry: Entry) -> Iterator[tuple[str, str]]:
     for slug, parent in entry.parents.items():
         yield "parent", _cell(f"{slug} ({', '.join(parent.edge)})", parent)
     for name, size in entry.sizes.items():
-        text = ", ".join(f"{argument} {value}" for argument, value in size.arguments.items())
+        text = ", ".join(f"{argument} {_number(value)}" for argument, value in size.arguments.items())
         yield f"size {name}", f"<td style='text-align:left'>{escape(text)}</td>"
 
 
@@ -34,6 +38,10 @@ def _text(value: str | int | date | tuple[str, ...]) -> str:
     if isinstance(value, tuple):
         return ", ".join(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _cell(text: str, evidence: Evidence) -> str:

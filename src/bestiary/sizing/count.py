@@ -41,7 +41,7 @@ class Count:
         return text(self._rows())
 
     def _repr_html_(self) -> str:
-        return html(self._rows(), ("module", "parameters"))
+        return html(self._rows(), ("module", "parameters"), sums=3)
 
     def _rows(self) -> list[tuple[str, str]]:
         sums = {"embedding": self.embedding, "non-embedding": self.non_embedding, "total": self.total}

@@ -47,7 +47,7 @@ class Difference:
     def _repr_html_(self) -> str:
         if not self.changes:
             return "<p>no changes</p>"
-        return html([*self._rows(), ("", "", _signed(self.parameters))], ("path", "change", "parameters"))
+        return html([*self._rows(), ("sum", "", _signed(self.parameters))], ("path", "change", "parameters"), sums=1)
 
     def _rows(self) -> list[tuple[str, str, str]]:
         return [

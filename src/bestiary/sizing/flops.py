@@ -134,7 +134,7 @@ class Flops:
         return text(self._rows())
 
     def _repr_html_(self) -> str:
-        return html(self._rows(), ("module", "FLOPs"))
+        return html(self._rows(), ("module", "FLOPs"), sums=3)
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [(path, f"{number:,}") for path, number in self.parts.items()]

@@ -37,9 +37,9 @@ class Node:
         return tree(self)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from bestiary.spec.folded import tree_html
 
-        return f"<pre>{escape(str(self))}</pre>"
+        return tree_html(self)
 
 
 class Named(Mapping[str, Value], Generic[Value]):

@@ -63,10 +63,13 @@ class Amount(NamedTuple):
     share: float
 
 
-def box(said: Said, amount: Amount | None, wide: float = OP_WIDTH, told: str = "", slabs: bool = False) -> Piece:
+def box(
+    said: Said, amount: Amount | None, wide: float = OP_WIDTH, told: str = "", slabs: bool = False, below: float = 0
+) -> Piece:
     """Return a box: the name and the parameters in its first line, where both have room, and the rest below.
 
-    Its lower edge is the darker the more of the model's parameters are in it: a meter. ``slabs`` stands copies behind.
+    Its lower edge is the darker the more of the model's parameters are in it: a meter. ``slabs`` stands copies behind,
+    ``below`` is room at the foot.
     """
     room = wide - 16
     number = f"{amount.number:,}" if amount and amount.number else ""
@@ -75,7 +78,7 @@ def box(said: Said, amount: Amount | None, wide: float = OP_WIDTH, told: str = "
     lines = wrapped(said.details, room)
     if number and not together:
         lines.append(number)
-    high = 21.0 + 13 * len(lines) + 17 * len(said.pills) + (3 if lines or said.pills else 0)
+    high = 21.0 + 13 * len(lines) + 17 * len(said.pills) + (3 if lines or said.pills else 0) + below
     fill, edge = TINTS[said.kind]
 
     def draw(x: float, y: float) -> Elements:

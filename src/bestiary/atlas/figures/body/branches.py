@@ -27,6 +27,7 @@ from bestiary.spec import (
 
 Claim = Callable[[str, Said], Amount]
 """Gives a box the parameters of the part of a layer that it shows."""
+_READ_ASIDE = (CrossAttention, ImageAttention, LatentAttention, JoinedAttention)
 _CLOSE = 4.0
 """Between what stands on one branch."""
 
@@ -55,7 +56,7 @@ def _branch(name: str, branch: Residual, dim: int, claim: Claim) -> list[Piece]:
         items.append(bar(Said("other", f"times {branch.scale:.4g}"), None))
     if norm is not None and branch.placement in ("output", "both"):
         items.append(_norm(f"{name}_post_norm" if branch.placement == "both" else f"{name}_norm", norm, claim))
-    looks_aside = isinstance(branch.op, CrossAttention | ImageAttention | LatentAttention | JoinedAttention)
+    looks_aside = isinstance(branch.op, _READ_ASIDE)
     asks = not looks_aside and kind_of(branch.op) == "attention"
     pieces = [_beside(column(items, _CLOSE), items, looks_aside, asks)] if items else []
     if norm is not None and (branch.placement == "post" or isinstance(branch.op, Nothing)):
@@ -118,7 +119,8 @@ def _op(name: str, op: Node, dim: int, claim: Claim, wide: float = OP_WIDTH) -> 
     if isinstance(op, Blank | Nothing):
         return bar(said_of(op, dim), None, wide, told_of(name, op))
     said = said_of(op, dim)
-    return box(said, claim(name, said), wide, told_of(name, op), slabs=isinstance(op, Experts))
+    below = 12 if isinstance(op, _READ_ASIDE) else 0  # for the line that leads into it
+    return box(said, claim(name, said), wide, told_of(name, op), slabs=isinstance(op, Experts), below=below)
 
 
 def _parallel(name: str, op: Parallel, dim: int, claim: Claim, wide: float) -> Piece:

@@ -10,7 +10,7 @@ from bestiary.atlas.figures.body.ledger import Ledger
 from bestiary.atlas.figures.body.pieces import Anchor, Elements, Piece, captioned, column, label, line
 from bestiary.atlas.figures.body.rows import Flow, in_row
 from bestiary.atlas.figures.body.terms import BY
-from bestiary.atlas.figures.body.towers import embedding, entered, flowing, head_pieces, stack_piece, tower
+from bestiary.atlas.figures.body.towers import embedding, entered, flowing, head_pieces, reading, stack_piece, tower
 from bestiary.atlas.figures.body.words import said_of, told_of
 from bestiary.atlas.figures.svg import PALE, element
 from bestiary.atlas.figures.text import width
@@ -48,8 +48,11 @@ def framed(inside: Piece, name: str, notes: Sequence[str] = (), closed: bool = F
         return [frame, *inside.draw(x + _FRAME, y + _FRAME), *texts]
 
     anchors = [anchor.moved(_FRAME, _FRAME) for anchor in inside.anchors]
+    anchors = [anchor for anchor in anchors if anchor.name != "frame"]
+    edge = Anchor("frame", 0, high - foot / 2)
     if not closed and not any(anchor.name == "in" for anchor in anchors):
-        anchors.append(Anchor("in", 0, high - foot / 2))
+        anchors.append(edge._replace(name="in"))
+    anchors.append(edge)
     return Piece(wide, high, inside.axis + _FRAME, draw, tuple(anchors), leave=inside.outlet(_FRAME, _FRAME))
 
 
@@ -99,6 +102,9 @@ def pyramid(spec: Pyramid, path: str, ledger: Ledger) -> Piece:
     for index, tier in enumerate(spec.tiers):
         place = under(path, f"tiers.{index}")
         pieces = embedding(spec.embed, under(path, "embed"), spec.dim, ledger) if index == 0 else []
+        if ledger.holds(f"{place}.queries"):
+            said = Said("convolution", "Queries of all windows", ("told by the whole map",))
+            pieces.append(reading(box(said, ledger.claim(f"{place}.queries", said), told=f"{place}.queries")))
         pieces.append(stack_piece(tier.stack, f"{place}.stack", tier.dim, tier, ledger))
         merge = getattr(tier, "merge", None)
         if merge is not None:

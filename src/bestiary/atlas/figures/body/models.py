@@ -13,7 +13,7 @@ from bestiary.atlas.figures.body.levels import autoencoder, u_net
 from bestiary.atlas.figures.body.pieces import Piece, column
 from bestiary.atlas.figures.body.rows import Flow, in_row
 from bestiary.atlas.figures.body.streams import folding
-from bestiary.atlas.figures.body.terms import sizes, spoken
+from bestiary.atlas.figures.body.terms import kind_of, sizes, spoken
 from bestiary.atlas.figures.body.towers import entered, flowing, head_pieces, stack_piece, tower
 from bestiary.atlas.figures.body.words import said_of, told_of
 from bestiary.spec import (
@@ -30,7 +30,7 @@ from bestiary.spec import (
     LatentDiffusion,
     Model,
     Node,
-    Norm,
+    PriorCascade,
     Pyramid,
     QueryConnector,
     SharedTextCascade,
@@ -53,8 +53,7 @@ def whole(spec: Model, ledger: Ledger) -> tuple[Piece, list[str]]:
 
 def laid(node: Model, path: str, ledger: Ledger) -> Piece:
     """Return a model by its own layout where it has one; parts that no box has claimed stand at its foot."""
-    layout = next((_LAYOUTS[kind] for kind in type(node).__mro__ if kind in _LAYOUTS), _generic)
-    piece = layout(node, path, ledger)
+    piece = (_layout(node) or _generic)(node, path, ledger)
     rest = [place for place, number in ledger.left.items() if number and (not path or place.startswith(f"{path}."))]
     if not rest:
         return piece
@@ -100,14 +99,14 @@ def notes_of(node: Model) -> list[str]:
     """Return what is said of a model below its name: its width, and parts that draw no box."""
     inside = dict(_models(node))
     notes: list[str] = [] if inside or isinstance(node, UNet | EfficientUNet) else [f"{node.dim:,} wide"]
-    notes += [*_said_aside(node), *_sizes_aside(node)] if type(node) not in _LAYOUTS else []
-    if len(inside) == 1:
+    notes += [] if _layout(node) else [*_said_aside(node), *sizes(node, ("dim", "bridge", "token"))]
+    if len(inside) == 1 and not _layout(node):
         notes += [note for part in inside.values() if isinstance(part, Model) for note in notes_of(part)]
     return notes
 
 
-def _sizes_aside(node: Model) -> list[str]:
-    return list(sizes(node, ("dim", "bridge", "token")))
+def _layout(node: Model) -> Layout | None:
+    return next((_LAYOUTS[kind] for kind in type(node).__mro__ if kind in _LAYOUTS), None)
 
 
 def _transformer(spec: Transformer, path: str, ledger: Ledger) -> Piece:
@@ -213,7 +212,7 @@ def _parts(value: Any, path: str, model: Model, ledger: Ledger) -> list[Piece]:
     if isinstance(value, tuple):
         nodes = [each for each in value if isinstance(each, Node)]
         return [_leaf(each, _numbered(path, index, ledger), model, ledger) for index, each in enumerate(nodes)]
-    if not isinstance(value, Node) or (isinstance(value, Norm) and not ledger.holds(path)):
+    if not isinstance(value, Node) or (kind_of(value) == "norm" and not ledger.holds(path)):
         return []  # the norm of a network is that of its every block
     return [_leaf(value, path, model, ledger)]
 
@@ -235,6 +234,11 @@ _FLOWS: dict[type, Callable[[int], list[Flow]]] = {
     CodedVector: lambda count: [Flow(0, 1, "cross")],
     TextDiffusion: lambda count: [Flow(0, 1, "told")],
     VectorDiffusion: lambda count: [Flow(0, 1, "told")],
+    PriorCascade: lambda count: [
+        Flow(0, 1),
+        Flow(1, 2, "frame"),
+        *(Flow(index, index + 1) for index in range(2, count - 1)),
+    ],
     SharedTextCascade: lambda count: [
         *(Flow(0, index, "told") for index in range(1, count)),
         *(Flow(index, index + 1) for index in range(1, count - 1)),

@@ -15,6 +15,7 @@ ARROW, BY = "\u2192", "\u00d7"
 def spoken(name: str) -> str:
     """Return the name of a class as words: ``QueryBiases`` is query biases, ``T5Bias`` T5 bias, ``MLP`` MLP."""
     parts = re.findall(r"[A-Z0-9]+(?![a-z])|[A-Z][a-z]+|[a-z0-9]+", name)
+    parts = ["convolution" if part == "Conv" else part for part in parts]
     parts = [part if part.isupper() or part[1:2].isdigit() else part.lower() for part in parts]
     text = " ".join(parts)
     return text[:1].upper() + text[1:]
@@ -61,7 +62,7 @@ def kind_of(node: Any) -> str:
 
 
 _KINDS = {
-    "norm": {"Norm", "QKNorm"},
+    "norm": {"Norm", "QKNorm", "MapNorm", "BatchNorm", "FrozenBatchNorm"},
     "position": {"EmbeddingPosition", "ScorePosition", "Rotary", "MapSines", "Distances", "ConvolvedPosition"},
     "embedding": {
         "Embedding", "AlignmentEmbedding", "TimeEmbedding", "TimeVector", "Condition", "Codebook", "Gaussian",

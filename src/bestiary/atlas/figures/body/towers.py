@@ -75,7 +75,7 @@ def embedding(node: Node, path: str, dim: int, ledger: Ledger) -> list[Piece]:
         amount = ledger.claim(f"{path}.position", said)
         added.append(_added(box(said, amount, told=told_of(f"{path}.position", position))))
     normed: list[Piece] = []
-    if isinstance(norm, Norm):
+    if isinstance(norm, Norm) and ledger.holds(f"{path}.norm"):
         said = said_norm(norm)
         normed.append(across(bar(said, ledger.claim(f"{path}.norm", said), FULL_WIDTH, f"{path}.norm")))
     said = said_embedding(node, dim)
@@ -187,7 +187,11 @@ def head_pieces(heads: Mapping[str, Node], path: str, model: Model, ledger: Ledg
 def _head(name: str, node: Node, path: str, model: Model, ledger: Ledger) -> Piece:
     said = said_of(node, model.dim)
     said = dataclasses.replace(said, kind="head")
-    inner = box(said, ledger.claim(path, said), told=told_of(path, node))
+    return reading(box(said, ledger.claim(path, said), told=told_of(path, node)))
+
+
+def reading(inner: Piece) -> Piece:
+    """Return a box beside the stream that reads it and adds nothing to it."""
 
     def draw(x: float, y: float) -> Elements:
         stream, middle = x + ACROSS, y + inner.height / 2

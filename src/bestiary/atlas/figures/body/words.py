@@ -13,6 +13,7 @@ from bestiary.spec import (
     MLP,
     Alibi,
     Attention,
+    Blank,
     Classifier,
     CoarseAlibi,
     ColumnAttention,
@@ -22,6 +23,7 @@ from bestiary.spec import (
     Experts,
     GatedAttention,
     GlobalColumnAttention,
+    GlobalQueryAttention,
     KeyAlibi,
     Learned,
     LearnedAfterPadding,
@@ -169,9 +171,8 @@ def _experts(node: Experts, dim: int) -> Said:
 def _windows(node: Any, dim: int) -> Said:
     inner = said_of(node.attention, dim)
     shift = f"shifted by {node.shift}" if node.shift else "not shifted"
-    return Said(
-        "attention", "Attention in windows", (f"{node.side} {BY} {node.side}", shift, *inner.details), inner.pills
-    )
+    name = "Global attention in windows" if isinstance(node.attention, GlobalQueryAttention) else "Attention in windows"
+    return Said("attention", name, (f"{node.side} {BY} {node.side}", shift, *inner.details), inner.pills)
 
 
 def _learned(node: Any, dim: int) -> Said:
@@ -241,6 +242,7 @@ _WORDS: dict[type, Callable[[Any, int], Said]] = {
     DisentangledAttention: _attention,
     WindowedAttention: _attention,
     Windows: _windows,
+    Blank: lambda node, dim: Said("other", "What stands at padding is taken out"),
     MLP: _mlp,
     GLU: _glu,
     Experts: _experts,
