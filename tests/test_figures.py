@@ -10,12 +10,15 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import pytest
+from command_line import bestiary, table
 from small_catalog import catalog_of, entry_text
 
 from bestiary.atlas.figures import branches, layout, timeline
+from bestiary.atlas.figures.console import family_lines, grown, parameter_lines, tree_lines
 from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.figures.labels import Mark, place_labels
 from bestiary.atlas.figures.layout import Edge, Place, Room, lay_out
+from bestiary.atlas.figures.parameters import sizes
 from bestiary.atlas.figures.text import width
 from bestiary.atlas.figures.timeline import timeline as draw_timeline
 from bestiary.atlas.figures.tree import tree
@@ -189,8 +192,9 @@ def test_a_tree_around_an_entry_holds_its_ancestors_and_descendants_alone():
 
 
 def test_a_figure_of_one_family_has_its_members_alone():
-    wanted = {slug for slug, entry in packaged().items() if entry.facts.family.value == "BERT"}
-    for figure in (tree(family="bert"), draw_timeline(family="bert"), draw_timeline(by="parameters", family="bert")):
+    wanted = {slug for slug, entry in packaged().items() if entry.facts.family.value == "LLaMA"}
+    assert {row[1] for row in tree(family="llama").rows} == wanted | {"llama"}  # which its family is named after
+    for figure in (draw_timeline(family="llama"), draw_timeline(by="parameters", family="llama")):
         assert {row[figure.columns.index("slug")] for row in figure.rows} == wanted
         assert overlaps(labels(figure.svg)) == []
 
@@ -266,6 +270,89 @@ def test_an_empty_and_a_lonely_catalog_have_figures(tmp_path):
             figure = make(catalog=catalog)
             ET.fromstring(figure.svg)
             assert {row[figure.columns.index("slug")] for row in figure.rows} == set(catalog)
+
+
+def test_the_tree_in_the_terminal_has_each_model_once_below_one_that_it_came_from():
+    catalog = packaged()
+    twigs = grown(catalog, dict(catalog))
+    assert sorted(twig.entry.slug for twig in twigs) == sorted(catalog)
+    above: list[str] = []
+    for twig in twigs:
+        del above[twig.depth :]
+        assert len(above) == twig.depth
+        assert (above[-1] in twig.entry.parents) if above else not twig.entry.parents
+        told = {step.parent: step.edges for step in (*([twig.taken] if twig.taken else []), *twig.others)}
+        assert told == {slug: parent.edge for slug, parent in twig.entry.parents.items()}
+        above.append(twig.entry.slug)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_lines_for_the_terminal_are_as_wide_as_it_and_leave_nobody_out(columns):
+    catalog = packaged()
+    entries = dict(catalog)
+    counted = {slug: sizes(entry) for slug, entry in entries.items()}
+    for lines in (
+        tree_lines(catalog, grown(catalog, entries), columns),
+        family_lines(catalog, entries, columns),
+        parameter_lines(catalog, entries, counted, columns),
+    ):
+        texts = ["".join(text for text, _ in line) for line in lines]
+        assert max(map(len, texts)) <= columns
+        for entry in catalog.values():
+            assert any(re.search(rf"(?<!\S){re.escape(entry.name)}(?!\S)", text) for text in texts), entry.name
+    dots = sum(text.count("●") for line in family_lines(catalog, entries, columns) for text, _ in line)
+    assert dots == len(catalog)
+
+
+def test_tree_and_timeline_show_themselves_in_a_terminal():
+    lines = bestiary("tree llama", terminal=True).out.splitlines()
+    assert "╭─ Transformer" in plain(lines[0]) and "LLaMA" in plain(lines[3])
+    assert any(re.search(r"│  └─ StableVicuna +2023-04  architecture, weights, successor", plain(x)) for x in lines)
+    years = plain(bestiary("timeline", terminal=True).out.splitlines()[0])
+    assert re.findall(r"\d{4}", years)[-3:] == ["2021", "2022", "2023"]
+    sized = bestiary("timeline --by parameters --family llama", terminal=True).out.splitlines()
+    assert any(re.search(r"Vicuna +03-30 .*•─+•─+● .* 32\.5B$", plain(line)) for line in sized)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def test_tree_and_timeline_print_tables_in_a_pipe_and_json():
+    rows = {row["name"]: row for row in table(bestiary("tree llama").out)}
+    assert rows["alpaca"] | {"depth": "1", "parent": "llama", "edges": "architecture, weights"} == rows["alpaca"]
+    assert rows["llama"]["depth"] == "0" and rows["gpt-3"]["depth"] == "-1"
+    told = {row["name"]: row for row in json.loads(bestiary("tree --json").out)}
+    assert told["roberta"]["parents"] == {"bert": ["architecture", "successor"], "gpt-2": ["architecture"]}
+    assert {row["name"] for row in table(bestiary("timeline").out)} == set(packaged())
+    sized = json.loads(bestiary("timeline --by parameters --family llama --json").out)
+    assert {"name": "alpaca", "size": "7b", "parameters": 6738423808}.items() <= sized[1].items()
+
+
+@pytest.mark.parametrize("line", ["tree", "tree bert", "timeline", "timeline --by parameters --family bert"])
+def test_a_drawing_is_written_where_asked(tmp_path, line):
+    done = bestiary(line, "--svg", str(tmp_path / "a.svg"))
+    assert done.code == 0 and done.out == "" and "a.svg" in done.err
+    assert ET.fromstring((tmp_path / "a.svg").read_text("utf-8")).tag == f"{SVG}svg"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("tree --svg tree.png", "--svg is 'tree.png', and drawings are SVG; name the file tree.svg"),
+        ("timeline --svg timeline", "name the file timeline.svg"),
+        ("tree --svg nowhere/tree.svg", "nowhere/tree.svg"),
+        ("tree brt", "no model 'brt'"),
+        ("tree bert --family LLaMA", "bert is not of the family LLaMA"),
+        ("timeline --family nobody", "no family is called 'nobody'"),
+        ("timeline --by size", "'size' is not one of"),
+    ],
+)
+def test_what_a_verb_cannot_do_it_says_in_a_sentence(line, sentence):
+    done = bestiary(line)
+    assert done.code == 2 and done.out == "" and sentence in done.err
+    assert done.err.startswith("error: ") and done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

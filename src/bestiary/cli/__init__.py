@@ -18,6 +18,8 @@ VERBS = {
     "list": "bestiary.cli.listing",  # a module named list would hide the builtin here
     "show": "bestiary.cli.show",
     "compare": "bestiary.cli.compare",
+    "tree": "bestiary.cli.tree",
+    "timeline": "bestiary.cli.timeline",
     "anatomy": "bestiary.cli.anatomy",
     "size": "bestiary.cli.size",
     "license": "bestiary.cli.license",

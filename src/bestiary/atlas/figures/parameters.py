@@ -13,7 +13,7 @@ from bestiary.atlas.figures.marks import Look, family_key, family_looks, flowed
 from bestiary.atlas.figures.svg import INK, PALE, Link, document, element, linked, number, words
 from bestiary.atlas.figures.text import width
 from bestiary.atlas.figures.timeline import MARGIN, Calendar, lanes, told
-from bestiary.atlas.figures.tree import chosen
+from bestiary.atlas.figures.tree import chosen, spelled
 from bestiary.catalog.index import Catalog
 from bestiary.catalog.resolve import size_spec
 from bestiary.catalog.schema import TINY, Entry
@@ -49,10 +49,10 @@ def _total(spec: Model) -> int:
 
 def by_parameters(catalog: Catalog, link: Link | None, family: str | None) -> Figure:
     """Return the timeline whose height is the number of parameters; what has no published size stands below it."""
-    entries = chosen(catalog, family=family)
+    entries = chosen(catalog, family)
     counted = {slug: found for slug, entry in entries.items() if (found := sizes(entry))}
     looks = family_looks(row.family for row in catalog.rows.values())
-    title = f"{family or 'All entries'} by parameters"
+    title = f"{spelled(catalog, family) if family else 'All entries'} by parameters"
     calendar = Calendar.of([e.facts.published.value for e in entries.values()], MARGIN + _SIDE, _MONTH, _EACH)
     right = calendar.starts[-1] + 110
     families = family_key(looks, (entry.facts.family.value for entry in entries.values()))

@@ -12,7 +12,7 @@ from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.figures.marks import Look, family_looks
 from bestiary.atlas.figures.svg import PALE, Link, document, element, linked, number, words
 from bestiary.atlas.figures.text import width
-from bestiary.atlas.figures.tree import chosen
+from bestiary.atlas.figures.tree import chosen, spelled
 from bestiary.catalog.index import Catalog, packaged
 from bestiary.catalog.schema import UNDISCLOSED, Entry
 from bestiary.errors import BestiaryError, nearest
@@ -105,12 +105,12 @@ def told(entry: Entry) -> str:
 
 
 def _by_family(catalog: Catalog, link: Link | None, family: str | None) -> Figure:
-    entries = chosen(catalog, family=family)
+    entries = chosen(catalog, family)
     looks = family_looks(row.family for row in catalog.rows.values())
     dates = [entry.facts.published.value for entry in entries.values()]
     calendar = Calendar.of(dates, MARGIN + _BAND, _MONTH, _EACH)
     bands = families(entries.values())
-    title = f"{family or 'All families'} in time"
+    title = f"{spelled(catalog, family) if family else 'All families'} in time"
     top = y = MARGIN + 74.0
     body: list[str] = []
     ends = [calendar.starts[-1]]

@@ -28,7 +28,7 @@ def tree(
     Raises ``BestiaryError`` for a name or a family that the catalog does not have.
     """
     catalog = packaged() if catalog is None else catalog
-    entries = chosen(catalog, around, family)
+    entries = related(catalog, around, family)
     center = find_entry(around, catalog) if around else None
     edges = [
         Edge(step.parent, step.child, drawn_kind(step.edges))
@@ -39,7 +39,8 @@ def tree(
     rows = _rows(entries, edges)
     layout = lay_out(rows.slugs, edges, {slug: box_width(entry) for slug, entry in entries.items()}, Room())
     looks = family_looks(row.family for row in catalog.rows.values())
-    title = f"The lineage of {center.name if center else family or 'all entries'}"
+    whose = center.name if center else spelled(catalog, family) if family else "all entries"
+    title = f"The lineage of {whose}"
     return Figure(
         title,
         draw(title, entries, looks, rows, layout, link, center.slug if center else None),
@@ -48,9 +49,21 @@ def tree(
     )
 
 
-def chosen(catalog: Catalog, around: str | None = None, family: str | None = None) -> dict[str, Entry]:
-    """Return the entries of a figure by slug: all, one with all its relatives, or those of a family."""
-    slugs = set(list_models(catalog=catalog, family=family)) if family else set(catalog)
+def chosen(catalog: Catalog, family: str | None = None) -> dict[str, Entry]:
+    """Return the entries of a figure by slug: all, or those of a family."""
+    return {slug: catalog[slug] for slug in (list_models(catalog=catalog, family=family) if family else catalog)}
+
+
+def spelled(catalog: Catalog, family: str) -> str:
+    """Return a family's name as the catalog writes it."""
+    return catalog.rows[list_models(catalog=catalog, family=family)[0]].family
+
+
+def related(catalog: Catalog, around: str | None = None, family: str | None = None) -> dict[str, Entry]:
+    """Return the entries of a tree by slug: all, one with all its relatives, or a family and its namesake."""
+    slugs = set(chosen(catalog, family))
+    if family:
+        slugs |= {row.slug for row in catalog.rows.values() if row.name == spelled(catalog, family)}
     if around:
         center = find_entry(around, catalog).slug
         kin = (*lineage.ancestors(center, catalog=catalog), *lineage.descendants(center, catalog=catalog))
