@@ -290,7 +290,7 @@ def test_the_tree_in_the_terminal_has_each_model_once_below_one_that_it_came_fro
 def test_lines_for_the_terminal_are_as_wide_as_it_and_leave_nobody_out(columns):
     catalog = packaged()
     entries = dict(catalog)
-    counted = {slug: sizes(entry) for slug, entry in entries.items()}
+    counted = {slug: sizes(catalog, slug) for slug in entries}
     for lines in (
         tree_lines(catalog, grown(catalog, entries), columns),
         family_lines(catalog, entries, columns),

@@ -63,5 +63,5 @@ def _show(catalog: Any, entries: Any, by: str) -> None:
     if by == "family":
         print_lines(screen, family_lines(catalog, entries, screen.width))
     else:
-        counted = {slug: sizes(entry) for slug, entry in entries.items()}
+        counted = {slug: sizes(catalog, slug) for slug in entries}
         print_lines(screen, parameter_lines(catalog, entries, counted, screen.width))

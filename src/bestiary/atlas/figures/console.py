@@ -179,11 +179,15 @@ def _years(first: int, starts: Sequence[int]) -> Line:
 
 
 def _span(entry: Entry, x: int, room: int) -> tuple[int, int, str]:
-    """Return where an entry's dot and name begin and end, and their text: the name to the left at the right end."""
-    if x + 2 + len(entry.name) <= room:
-        return x, x + 2 + len(entry.name), f"● {entry.name}"
-    start = max(x - 1 - len(entry.name), 0)
-    return start, x + 1, f"{entry.name} ●"[start - x - 1 :]
+    """Return where an entry's dot and name begin and end, and their text: the name to the left at the right end.
+
+    Where there is room on neither side, the dot gives way by as much as the name needs.
+    """
+    needed = len(entry.name) + 2
+    if x + needed > room and x + 1 >= needed:
+        return x + 1 - needed, x + 1, f"{entry.name} ●"
+    start = max(min(x, room - needed), 0)
+    return start, min(start + needed, room), f"● {entry.name}"[:room]
 
 
 def _joined(cells: Sequence[tuple[str, str]]) -> Line:

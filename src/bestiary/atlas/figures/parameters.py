@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from math import ceil, floor, log10
 from typing import NamedTuple
 
@@ -15,10 +14,7 @@ from bestiary.atlas.figures.text import width
 from bestiary.atlas.figures.timeline import MARGIN, Calendar, lanes, told
 from bestiary.atlas.figures.tree import chosen, spelled
 from bestiary.catalog.index import Catalog
-from bestiary.catalog.resolve import size_spec
-from bestiary.catalog.schema import TINY, Entry
-from bestiary.sizing import count
-from bestiary.spec import Model
+from bestiary.catalog.schema import Entry
 
 _MONTH, _EACH, _DECADE = 4.0, 13.0, 165.0
 _SIDE = 64.0
@@ -34,23 +30,16 @@ class Sized(NamedTuple):
     parameters: int
 
 
-def sizes(entry: Entry) -> tuple[Sized, ...]:
-    """Return the published sizes of an entry, the smallest first, counted; none where nobody published any."""
-    if not entry.runnable:
-        return ()
-    found = (Sized(size, _total(size_spec(entry, size))) for size in entry.sizes if size != TINY)
+def sizes(catalog: Catalog, slug: str) -> tuple[Sized, ...]:
+    """Return the published sizes of an entry, the smallest first; none where nobody published any."""
+    found = (Sized(size.name, size.total) for size in catalog.rows[slug].sizes)
     return tuple(sorted(found, key=lambda sized: (sized.parameters, sized.size)))
-
-
-@cache
-def _total(spec: Model) -> int:
-    return count(spec).total
 
 
 def by_parameters(catalog: Catalog, link: Link | None, family: str | None) -> Figure:
     """Return the timeline whose height is the number of parameters; what has no published size stands below it."""
     entries = chosen(catalog, family)
-    counted = {slug: found for slug, entry in entries.items() if (found := sizes(entry))}
+    counted = {slug: found for slug in entries if (found := sizes(catalog, slug))}
     looks = family_looks(row.family for row in catalog.rows.values())
     title = f"{spelled(catalog, family) if family else 'All entries'} by parameters"
     calendar = Calendar.of([e.facts.published.value for e in entries.values()], MARGIN + _SIDE, _MONTH, _EACH)
