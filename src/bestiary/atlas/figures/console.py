@@ -131,19 +131,18 @@ def parameter_lines(
     looks = family_looks(row.family for row in catalog.rows.values())
     counts = [sized.parameters for found in counted.values() for sized in found] or [10**6, 10**9]
     names = max((len(entry.name) for entry in entries.values()), default=0) + 1
-    room = max(width - names - 8 - 8, 24)
+    room = max(width - names - 8 - 8, 16)
     low, high = floor(log10(min(counts))), floor(log10(max(counts))) + 1
 
     def place(count: int) -> int:
         return min(floor((log10(count) - low) * room / (high - low)), room - 1)
 
     decades = [round(at * room / (high - low)) for at in range(high - low)]
-    axis = [" "] * room
+    axis = ""
     for at, x in enumerate(decades):
-        text = short(10 ** (low + at))
-        if not at or x - decades[at - 1] > len(text):
-            axis[x : x + len(text)] = text
-    lines: list[Line] = [((" " * (names + 8), ""), ("".join(axis[:room]), "bold"))]
+        if not axis or x > len(axis):
+            axis = f"{axis:<{x}}{short(10 ** (low + at))}"
+    lines: list[Line] = [((" " * (names + 8), ""), (axis[:room], "bold"))]
     year = 0
     for entry in sorted(entries.values(), key=lambda entry: (entry.facts.published.value, entry.slug)):
         day, look = entry.facts.published.value, looks[entry.facts.family.value]
