@@ -99,6 +99,7 @@ def row(collection: Collection, entry: Entry) -> dict[str, Any]:
         **collection.verdicts(entry),
         "runnable": entry.runnable,
         "sizes": short.sizes if entry.runnable else (),
+        "counts": [(collection.count(entry, size).total, None) for size in short.sizes if entry.runnable],
         "parameters": count.total if count else None,
         "active": count.active if count else None,
         "stated": stated.value if stated else None,

@@ -107,7 +107,7 @@ def _environment() -> Environment:
         lstrip_blocks=True, auto_reload=False, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters |= {
-        "grouped": units.grouped, "rounded": units.rounded, "in_bytes": units.in_bytes, "listed": listed,
+        "grouped": units.grouped, "rounded": units.rounded, "in_bytes": units.in_bytes, "in_kib": units.in_kib, "listed": listed,
         "web": web_address, "drawn": Markup, "first_sentence": first_sentence,
         "lab": lambda key, collection: collection.word("labs", key), "kind": lambda edge, kinds: kinds[edge],
         "reach": lambda way: REACH[way],

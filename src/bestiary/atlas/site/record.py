@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from bestiary import sizing
+from bestiary.atlas.figures.anatomy import anatomy
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.command import commands
 from bestiary.atlas.site.data import summary
@@ -62,6 +63,7 @@ def record(collection: Collection, entry: Entry) -> dict[str, Any]:
         "kin_figure": kin_figure(collection, entry, lambda slug: f"{slug}.html"),
         "kinds": KINDS,
         "ancestors": [catalog[relative.slug] for relative in ancestors(entry.slug, catalog=catalog)],
+        "anatomy": anatomy(collection.spec(entry, sizes[0]), f"{entry.slug}:{sizes[0]}") if sizes else None,
         "flat": flat(collection.spec(entry, sizes[0])) if sizes else None,
         "answers": [(PURPOSE_TITLES[purpose], collection.answer(entry, purpose)) for purpose in PURPOSES],
         "needs": needs(collection, entry, sizes[0]) if sizes else (),

@@ -21,6 +21,11 @@ def in_bytes(number: int) -> str:
     return _short(number, _BYTES, " ") if number >= 1000 else f"{number} B"
 
 
+def in_kib(number: int) -> str:
+    """Return the bytes of one token, which are often whole KiB: ``128 KiB``."""
+    return f"{number // 1024:,} KiB" if number and number % 1024 == 0 else in_bytes(number)
+
+
 def _short(number: int, units: tuple[tuple[int, str], ...], between: str) -> str:
     for power, unit in units:
         if number >= power:
