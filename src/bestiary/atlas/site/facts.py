@@ -30,6 +30,9 @@ ACCESS = {
     "open-weights": "Open weights", "gated-weights": "Weights on request", "research-weights": "Weights for research",
     "api-only": "A service only", "unreleased": "Never released",
 }  # fmt: skip
+PURPOSES_SAID = {
+    "commercial": "Commercial use", "modify": "Modification", "redistribute": "Redistribution", "research": "Research",
+}  # fmt: skip
 SURE = {
     "stated": "The source says so.", "derived": "It follows from what the source says.",
     "estimated": "An estimate from what the source says.", "disputed": "Sources disagree.",

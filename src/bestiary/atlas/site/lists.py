@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from bestiary import sizing
+from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.data import COLUMNS, row
-from bestiary.atlas.site.facts import ACCESS, FORMS, license_text
+from bestiary.atlas.site.facts import ACCESS, FORMS, PURPOSES_SAID, license_text
 from bestiary.atlas.site.gpus import gpus
-from bestiary.atlas.site.purposes import PURPOSE_TITLES
 from bestiary.catalog.licenses import PURPOSES
 from bestiary.catalog.lineage import children, descendants
 from bestiary.catalog.schema import Entry, sourced
@@ -103,7 +104,7 @@ def licenses(collection: Collection) -> dict[str, Any]:
     return {
         "licenses": [(key, known[key], held.get(key, {})) for key in sorted(known, key=str.casefold)],
         "unnamed": {key: held.get(key, {}) for key in ("none", "undisclosed")},
-        "purposes": [(purpose, PURPOSE_TITLES[purpose]) for purpose in PURPOSES],
+        "purposes": [(purpose, PURPOSES_SAID[purpose]) for purpose in PURPOSES],
         "answers": [(entry, {p: collection.answer(entry, p) for p in PURPOSES}) for entry in collection],
         "verdicts": VERDICTS,
     }
@@ -169,6 +170,14 @@ def fits(collection: Collection) -> dict[str, Any]:
 def asked() -> dict[str, Any]:
     """Return what can be asked about memory: tasks and precisions."""
     return {"tasks": [(task, TASK_TITLES[task]) for task in TASKS], "precisions": tuple(PRECISIONS)}
+
+
+def figure(collection: Collection, draw: Callable[..., Figure]) -> dict[str, Any]:
+    """Return the values of a page that shows a drawing of all entries, each a link to its page."""
+    drawn = draw(catalog=collection.catalog, link=lambda slug: f"models/{slug}.html")
+    tallies = Counter(row.family for row in collection.catalog.rows.values())
+    ranked = sorted(tallies, key=lambda family: (-tallies[family], family))
+    return {"figure": drawn, "families": [Choice(family, family, tallies[family]) for family in ranked]}
 
 
 def compare(collection: Collection) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bestiary import __version__
+from bestiary.atlas.figures.timeline import timeline
+from bestiary.atlas.figures.tree import tree
 from bestiary.atlas.site import lists, units
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.facts import ACCESS, FORMS, SURE
@@ -25,9 +27,9 @@ POLICY = (
 )
 """What a page may load: what comes from where it comes from itself, and nothing else."""
 NAVIGATION = (
-    ("index.html", "Models"), ("table.html", "Table"), ("compare.html", "Compare"), ("fits.html", "What fits"),
-    ("what-if.html", "What if"), ("licenses.html", "Licenses"), ("errata.html", "Errata"),
-    ("sources.html", "Sources"), ("data.html", "About"),
+    ("index.html", "Models"), ("tree.html", "Tree"), ("timeline.html", "Timeline"), ("parameters.html", "Sizes"),
+    ("table.html", "Table"), ("compare.html", "Compare"), ("fits.html", "What fits"), ("what-if.html", "What if"),
+    ("licenses.html", "Licenses"), ("errata.html", "Errata"), ("sources.html", "Sources"), ("data.html", "About"),
 )  # fmt: skip
 """Every page that is no entry's, with its name in the navigation."""
 
@@ -59,6 +61,9 @@ def pages(collection: Collection) -> list[Page]:
     gpus = "data/gpus.js"
     return [
         Page("index.html", "index.html", "Every transformer", lambda: lists.home(collection)),
+        Page("tree.html", "tree.html", "The family tree", lambda: lists.figure(collection, tree)),
+        Page("timeline.html", "timeline.html", "Timeline", lambda: lists.figure(collection, timeline)),
+        Page("parameters.html", "parameters.html", "Sizes over time", lambda: lists.figure(collection, by_size)),
         Page("table.html", "table.html", "Table of all models", lambda: lists.table(collection)),
         Page("compare.html", "compare.html", "Compare", lambda: lists.compare(collection)),
         Page("fits.html", "fits.html", "What fits", lambda: lists.fits(collection), (gpus, "data/plans.js")),
@@ -67,17 +72,18 @@ def pages(collection: Collection) -> list[Page]:
         Page("errata.html", "errata.html", "Errata", lambda: lists.errata(collection)),
         Page("sources.html", "sources.html", "Sources", lambda: lists.sources(collection)),
         Page("data.html", "data.html", "About the data", lambda: lists.about(collection)),
-        *(
-            Page(
-                f"models/{e.slug}.html", "model.html", e.name, lambda e=e: record(collection, e), _own_scripts(e, gpus)
-            )
-            for e in collection
-        ),
+        *(_model(collection, entry, gpus) for entry in collection),
     ]
 
 
-def _own_scripts(entry: Entry, gpus: str) -> tuple[str, ...]:
-    return (gpus, f"data/entries/{entry.slug}.js")
+def by_size(catalog: Catalog, link: Link) -> Figure:
+    """Return the timeline by parameters."""
+    return timeline(catalog, "parameters", link)
+
+
+def _model(collection: Collection, entry: Entry, gpus: str) -> Page:
+    scripts = (gpus, f"data/entries/{entry.slug}.js")
+    return Page(f"models/{entry.slug}.html", "model.html", entry.name, lambda: record(collection, entry), scripts)
 
 
 def render(page: Page, collection: Collection) -> str:
@@ -107,8 +113,8 @@ def _environment() -> Environment:
         lstrip_blocks=True, auto_reload=False, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters |= {
-        "grouped": units.grouped, "rounded": units.rounded, "in_bytes": units.in_bytes, "in_kib": units.in_kib, "listed": listed,
-        "web": web_address, "drawn": Markup, "first_sentence": first_sentence,
+        "grouped": units.grouped, "rounded": units.rounded, "in_bytes": units.in_bytes, "in_kib": units.in_kib,
+        "listed": listed, "web": web_address, "drawn": Markup, "first_sentence": first_sentence,
         "lab": lambda key, collection: collection.word("labs", key), "kind": lambda edge, kinds: kinds[edge],
         "reach": lambda way: REACH[way],
     }  # fmt: skip

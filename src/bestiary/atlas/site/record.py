@@ -9,11 +9,10 @@ from bestiary.atlas.figures.anatomy import anatomy
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.command import commands
 from bestiary.atlas.site.data import summary
-from bestiary.atlas.site.facts import facts
+from bestiary.atlas.site.facts import PURPOSES_SAID, facts
 from bestiary.atlas.site.gpus import smallest
 from bestiary.atlas.site.kin import KINDS, kin, kin_figure
 from bestiary.atlas.site.lists import asked
-from bestiary.atlas.site.purposes import PURPOSE_TITLES
 from bestiary.catalog.cite import bibtex
 from bestiary.catalog.licenses import PURPOSES
 from bestiary.catalog.lineage import ancestors
@@ -65,7 +64,7 @@ def record(collection: Collection, entry: Entry) -> dict[str, Any]:
         "ancestors": [catalog[relative.slug] for relative in ancestors(entry.slug, catalog=catalog)],
         "anatomy": anatomy(collection.spec(entry, sizes[0]), f"{entry.slug}:{sizes[0]}") if sizes else None,
         "flat": flat(collection.spec(entry, sizes[0])) if sizes else None,
-        "answers": [(PURPOSE_TITLES[purpose], collection.answer(entry, purpose)) for purpose in PURPOSES],
+        "answers": [(PURPOSES_SAID[purpose], collection.answer(entry, purpose)) for purpose in PURPOSES],
         "needs": needs(collection, entry, sizes[0]) if sizes else (),
         "context": collection.context(entry, sizes[0]) if sizes else None,
         "errata": errata,
