@@ -12,12 +12,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bestiary import __version__
+from bestiary.atlas.figures.figure import Figure
+from bestiary.atlas.figures.svg import Link
 from bestiary.atlas.figures.timeline import timeline
 from bestiary.atlas.figures.tree import tree
 from bestiary.atlas.site import lists, units
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.facts import ACCESS, FORMS, SURE
 from bestiary.atlas.site.record import record
+from bestiary.catalog.index import Catalog
 from bestiary.catalog.schema import Entry, listed
 
 TEMPLATES = Path(__file__).parent / "templates"
