@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -9,10 +10,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from fastapi.testclient import TestClient
 from small_catalog import catalog_of, entry_text
 
 from bestiary.atlas.site.collection import Collection
+from bestiary.atlas.site.command import commands
 from bestiary.atlas.site.export import LIST, export
 from bestiary.atlas.site.files import files
 from bestiary.atlas.site.leaves import leaves
@@ -22,6 +25,7 @@ from bestiary.atlas.site.server import address, application, listen
 from bestiary.atlas.site.sources import authors, plain
 from bestiary.catalog.index import load, packaged
 from bestiary.catalog.resolve import spec_of
+from bestiary.cli import bestiary
 from bestiary.errors import BestiaryError
 from bestiary.spec import GLU
 
@@ -311,6 +315,17 @@ def test_an_address_that_runs_something_is_no_link(tmp_path: Path) -> None:
     ):
         (tmp_path / "sources.bib").write_text(f"@article{{paper,\n  title = {{T}},\n  {field},\n}}\n")
         assert Collection(load(tmp_path)).references["paper"].url == "", field
+
+
+@pytest.mark.slow
+def test_the_command_on_every_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    collection, runner = Collection(), CliRunner()
+    for entry in collection:
+        for command in commands(collection, entry)[:1]:  # the others fetch weights
+            _, *arguments = shlex.split(command.text)
+            done = runner.invoke(bestiary, [*arguments, "--max-new-tokens", "4"])
+            assert done.exit_code == 0, (command.text, done.output, done.exception)
 
 
 def test_the_server_answers_as_the_export_writes(client: TestClient, site: dict[str, bytes]) -> None:
