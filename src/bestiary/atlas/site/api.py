@@ -13,7 +13,7 @@ from bestiary import sizing
 from bestiary.atlas.site import data
 from bestiary.atlas.site.collection import Collection
 from bestiary.catalog.cite import bibtex
-from bestiary.catalog.find import Filters, list_models, parse_name
+from bestiary.catalog.find import Filters, list_models, ordered, parse_name
 from bestiary.catalog.find import entry as find_entry
 from bestiary.sizing.difference import shown
 
@@ -35,8 +35,10 @@ class Asked(BaseModel, extra="forbid"):
     access: str | None = None
     since: Annotated[str | None, Field(description="2019, 2019-07 or 2019-07-26")] = None
     until: str | None = None
-    commercial: bool | None = None
+    params: Annotated[str | None, Field(description=":400M, 1B:, 7B:13B, or 7B for what rounds to it")] = None
+    purpose: Annotated[str | None, Field(description="May be used so: commercial, modify ...")] = None
     runnable: bool | None = None
+    sort: Annotated[str, Field(description="A column, with - before it the other way round: -published")] = "name"
 
 
 def router(collection: Collection) -> APIRouter:
@@ -47,8 +49,9 @@ def router(collection: Collection) -> APIRouter:
     @api.get("/models", summary="Models that fit a pattern and filters")
     def models(asked: Annotated[Asked, Query()]) -> Any:
         filters = asked.model_dump(exclude_none=True)
-        slugs = list_models(filters.pop("pattern"), catalog, **cast(Filters, filters))
-        return [data.row(collection, catalog[slug]) for slug in slugs]
+        pattern, order = filters.pop("pattern"), filters.pop("sort")
+        found = list_models(pattern, catalog, **cast(Filters, filters))
+        return [data.row(collection, catalog[slug]) for slug in ordered(found, order, catalog)]
 
     @api.get("/models/{slug}", summary="One record, its counts and what its license allows")
     def model(slug: str) -> Any:

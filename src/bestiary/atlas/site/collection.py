@@ -16,6 +16,7 @@ from bestiary.catalog.index import Catalog, packaged
 from bestiary.catalog.licenses import PURPOSES, Answer, may
 from bestiary.catalog.resolve import size_spec
 from bestiary.catalog.schema import TINY, Entry, sourced
+from bestiary.catalog.table import ModelRow, rows
 from bestiary.errors import BestiaryError
 from bestiary.sizing.plan import TASKS, USUAL_CONTEXT, Plan, plan
 from bestiary.sizing.reach import context_length
@@ -49,6 +50,11 @@ class Collection:
             for key in _sources(entry):
                 found.setdefault(key, []).append(entry.slug)
         return {key: tuple(slugs) for key, slugs in found.items()}
+
+    @cached_property
+    def rows(self) -> dict[str, ModelRow]:
+        """The table of all models, by slug."""
+        return {row.slug: row for row in rows(None if self.catalog is packaged() else self.catalog)}
 
     @cached_property
     def errata(self) -> tuple[Erratum, ...]:

@@ -20,13 +20,14 @@ _GIVEN = {
     "seq2seq-lm": _TEXT,
     "structure": "MKTAYIAKQRQISFVKSHFSRQ",
     "contrastive": '"a cat" "a dog"',
+    "pretraining": "",
     "image-text-to-text": '"What is this?"',
     "next-action": "CartPole-v1",
     "text-to-image": '"a red cat"',
+    "denoising": '"a red cat"',
 }
 """What is written behind a model's name, by the task of its architecture; what reads pictures or sound has its own."""
-_DRAWS = frozenset({"text-to-image", "class-to-image", "unconditional-image-generation", "autoencoding"})
-_TOLD_CLASSES = frozenset({"class-to-image", "unconditional-image-generation"})
+_DRAWS = frozenset({"text-to-image", "class-to-image", "unconditional-image-generation", "autoencoding", "denoising"})
 
 
 class Command(NamedTuple):
@@ -65,7 +66,7 @@ def _given(collection: Collection, entry: Entry) -> str:
         task = "replaced-token-detection"
     if (isinstance(embed, Patches) and task == "base") or "speech-recognition" in architecture.others:
         return ""
-    given = _GIVEN.get(task, "")
+    given = _GIVEN.get(task, "") if task not in _DRAWS or "text" in entry.facts.modality.value else ""
     return f"{given} --out picture.png".strip() if task in _DRAWS else given
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.facts import facts
 from bestiary.atlas.site.gpus import gpus
 from bestiary.atlas.site.leaves import leaves
 from bestiary.atlas.site.scripts import added, assigned
-from bestiary.catalog.index import Row
-from bestiary.catalog.schema import TINY, Entry, listed
+from bestiary.catalog.index import Sized
+from bestiary.catalog.schema import TINY, Entry
+from bestiary.catalog.stated import figure
 from bestiary.sizing import PRECISIONS
 from bestiary.sizing.lines import numbers
 
@@ -64,7 +67,7 @@ def _bare(plan: dict[str, Any]) -> dict[str, Any]:
     """Return a plan that says how much and not why."""
     lines = [{key: value for key, value in line.items() if key != "why"} for line in plan["lines"]]
     variables = [{key: value for key, value in one.items() if key != "why"} for one in plan["variables"]]
-    return {**plan, "lines": lines, "variables": variables, "leaves_out": []}
+    return {**plan, "lines": lines, "variables": variables, "leaves_out": plan["leaves_out"][-1:]}
 
 
 def entry_script(collection: Collection, entry: Entry) -> str:
@@ -73,38 +76,21 @@ def entry_script(collection: Collection, entry: Entry) -> str:
 
 
 def row(collection: Collection, entry: Entry) -> dict[str, Any]:
-    """Return what a model is searched, filtered and sorted by."""
-    short: Row = collection.catalog.rows[entry.slug]
-    default = next(iter(entry.sizes), None)
-    count = collection.count(entry, default) if default and entry.runnable else None
-    stated = entry.sizes[default].stated if default else None
+    """Return what a model is searched, filtered and sorted by: its row in the table, sizes and parents by name."""
+    sizes = collection.catalog.rows[entry.slug].sizes
     return {
-        "slug": entry.slug,
-        "name": entry.name,
-        "aliases": entry.aliases,
-        "summary": summary(entry),
-        "kind": entry.kind,
-        "family": short.family,
-        "published": short.published.isoformat(),
-        "form": short.form,
-        "labs": short.labs,
-        "modality": short.modality,
-        "objectives": short.objectives,
-        "tasks": short.tasks,
-        "corpus": listed(entry.facts.corpus.value),
-        "tokens": entry.facts.tokens.value,
-        "access": short.access,
-        "license": short.license,
-        "code_license": entry.facts.code_license.value,
-        **collection.verdicts(entry),
-        "runnable": entry.runnable,
-        "sizes": short.sizes if entry.runnable else (),
-        "counts": [(collection.count(entry, size).total, None) for size in short.sizes if entry.runnable],
-        "parameters": count.total if count else None,
-        "active": count.active if count else None,
-        "stated": stated.value if stated else None,
-        "parents": tuple(entry.parents),
+        **msgspec.to_builtins(collection.rows[entry.slug]),
+        "sizes": [size.name for size in sizes],
+        "counts": [(size.total, _stated(size)) for size in sizes],
+        "active": sizes[0].active if sizes else None,
+        "parents": list(entry.parents),
     }
+
+
+def _stated(size: Sized) -> int | None:
+    """Return the total that a size's authors state as a number, where they state that one."""
+    found = figure(size.stated) if size.stated and size.counted == "total" else None
+    return round(found) if found is not None else None
 
 
 def summary(entry: Entry) -> str:

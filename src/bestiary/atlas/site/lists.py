@@ -192,8 +192,3 @@ def compare(collection: Collection) -> dict[str, Any]:
             names = [f"{one.slug}:{collection.sizes(one)[0]}" for one in (younger, older)]
             pairs.append((younger, older, names[0], names[1]))
     return {"pairs": pairs[:PAIRS]}
-
-
-def what_if(collection: Collection) -> dict[str, Any]:
-    """Return the values of the page that varies a model: its script brings the rest."""
-    return {}
