@@ -10,9 +10,13 @@ import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import bestiary, table
+from feature_map_models import BUILT as FEATURE_MAPS
+from multimodal_models import BUILT as PICTURES
+from multimodal_models import SEEN_WHOLE
 
 from bestiary.api import entry, list_models, spec
 from bestiary.atlas.figures.anatomy import anatomy
@@ -22,7 +26,7 @@ from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.figures.text import width
 from bestiary.catalog.resolve import size_spec
 from bestiary.sizing import count, diff
-from bestiary.spec import own_layers
+from bestiary.spec import GLU, Model, Named, TanhGates, own_layers
 
 Box = tuple[float, float, float, float, str]
 RUNNABLE = [slug for slug in list_models() if entry(slug).runnable or entry(slug).stand_in]
@@ -61,14 +65,36 @@ def sums_to(figure: Figure, total: int) -> bool:
     return parts == figure.rows[-1][3] == total
 
 
+def check(model: Model) -> None:
+    figure, total = anatomy(model, "a model"), count(model).total
+    boxes = labels(figure.svg)
+    keep_clear(figure, boxes)
+    assert sums_to(figure, total)
+    assert sum(int(box[4].replace(",", "")) for box in boxes if re.fullmatch(r"[\d,]+", box[4])) == total
+
+
 @pytest.mark.parametrize("slug", RUNNABLE)
 def test_every_size_of_every_model_draws(slug: str) -> None:
     for model in dict.fromkeys(size_spec(entry(slug), size) for size in sizes(slug)):
-        figure, total = anatomy(model, slug), count(model).total
-        boxes = labels(figure.svg)
-        keep_clear(figure, boxes)
-        assert sums_to(figure, total)
-        assert sum(int(box[4].replace(",", "")) for box in boxes if re.fullmatch(r"[\d,]+", box[4])) == total
+        check(model)
+
+
+EDITED: dict[str, Any] = {
+    **{name: SPECS[name] for SPECS in (FEATURE_MAPS, PICTURES) for name in SPECS},
+    "pictures that the text reads as they are": SEEN_WHOLE,
+    "no norm": spec("bert:base").at("stack.layers[*].attn.norm", None),
+    "one other layer": spec("bert:base").at("stack.layers[3].mlp", GLU(99)),
+    "one branch less": spec("bert:base").at("stack.layers[5].attn", None),
+    "every third layer": spec("bert:base").at("stack.layers[::3].mlp.hidden", 77),
+    "one other layer of two streams": spec("alphafold:tiny").at("trunk.layers[1].mlp.hidden", 7),
+    "no heads": spec("t5:base").at("heads", Named()),
+    "gates": spec("gpt-2:tiny").at("stack.layers[*].mlp.scale", TanhGates()),
+}
+
+
+@pytest.mark.parametrize("name", EDITED)
+def test_what_no_entry_is_draws_too(name: str) -> None:
+    check(EDITED[name])
 
 
 def test_layers_are_folded_and_none_is_lost() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from bestiary.atlas.figures.body.boxes import Amount, Said
 from bestiary.atlas.figures.body.folds import Drawn
 from bestiary.sizing import Count
-from bestiary.sizing.inside import parts_of
-from bestiary.spec import Layer, Model, Stack, own_layers
+from bestiary.spec import Layer, Stack, own_layers
+
+Inside = Callable[[Stack], Iterable[tuple[str, int]]]
+"""What counts the parts of a stack: ``layers[*].attn`` and so on."""
 
 
 class Row(NamedTuple):
@@ -54,12 +56,12 @@ class Ledger:
     def _take(self, path: str) -> int:
         return sum(self.left.pop(place) for place in [place for place in self.left if _is_in(place, path)])
 
-    def layers(self, path: str, stack: Stack, groups: Sequence[Sequence[int]], dim: int, model: Model) -> Shares:
+    def layers(self, path: str, stack: Stack, groups: Sequence[Sequence[int]], inside: Inside) -> Shares:
         """Take the layers of a stack out, divided among groups of them, given by their places among its own layers."""
         own = own_layers(stack)
         first = f"{path}.layers[*]."
         there = {place.removeprefix(first): number for place, number in self.left.items() if place.startswith(first)}
-        shares = [there] if len(groups) == 1 else [_parts([own[at] for at in group], dim, model) for group in groups]
+        shares = [there] if len(groups) == 1 else [_parts(inside, [own[at] for at in group]) for group in groups]
         if sum(sum(share.values()) for share in shares) != sum(there.values()):
             return Shares(self, path, [{} for _ in groups], len(own))  # counted by other rules, and shown as a whole
         for place in there:
@@ -89,12 +91,9 @@ def _is_in(place: str, path: str) -> bool:
     return not path or place == path or place.startswith((f"{path}.", f"{path}["))
 
 
-def _parts(layers: Sequence[Layer], dim: int, model: Model) -> dict[str, int]:
-    try:
-        inside = list(parts_of(Stack(tuple(layers)), dim, model))
-    except KeyError:  # ops of two streams, which their model counts
-        return {}
-    return {path.removeprefix("layers[*]."): number for path, number in inside if number}
+def _parts(inside: Inside, layers: Sequence[Layer]) -> dict[str, int]:
+    found = inside(Stack(tuple(layers)))
+    return {path.removeprefix("layers[*]."): number for path, number in found if number}
 
 
 def _chosen(places: Sequence[int], depth: int) -> str:

@@ -228,7 +228,7 @@ def _leaf(value: Node, path: str, model: Model, ledger: Ledger) -> Piece:
 
 _FLOWS: dict[type, Callable[[int], list[Flow]]] = {
     VisionLanguage: lambda count: [Flow(0, 1, "cross"), Flow(0, 1), Flow(1, 2)],
-    Interleaved: lambda count: [Flow(0, 1, "cross"), Flow(1, 2, "cross")],
+    Interleaved: lambda count: [Flow(index, index + 1, "cross") for index in range(count - 1)],
     LatentDiffusion: lambda count: [Flow(0, 1, "told"), Flow(1, 2, "code")],
     CodeWriter: lambda count: [Flow(0, 1, "code")],
     CodedVector: lambda count: [Flow(0, 1, "cross")],

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bestiary.atlas.figures.body.boxes import ACROSS, BESIDE, FULL_WIDTH, OP_WIDTH, Amount, Said, across, bar, box
 from bestiary.atlas.figures.body.composites import framed, under
 from bestiary.atlas.figures.body.folds import Drawn, Group, grouped, layers_of
-from bestiary.atlas.figures.body.ledger import Ledger, Shares
+from bestiary.atlas.figures.body.ledger import Inside, Ledger, Shares
 from bestiary.atlas.figures.body.pieces import GAP, Anchor, Elements, Piece, column, label, line, panel, plus
 from bestiary.atlas.figures.body.rows import Flow, in_row
 from bestiary.atlas.figures.body.terms import BY, plural
 from bestiary.atlas.figures.body.towers import entered, flowing, head_pieces, stack_piece
 from bestiary.atlas.figures.body.words import said_norm, said_of, told_of
+from bestiary.sizing.folding import refining
 from bestiary.spec import (
     FoldingModel,
     Model,
@@ -36,7 +37,8 @@ def folding(spec: FoldingModel, path: str, ledger: Ledger) -> Piece:
     parts = [framed(_read(spec, path, ledger), "what is read", (f"alignment {spec.dim} wide, pairs {spec.pair}",))]
     if spec.templates is not None:
         place, width = under(path, "templates"), spec.templates.width
-        stack = stack_piece(spec.templates.stack, f"{place}.stack", width, spec, ledger)
+        counted = _counted(spec.dim, width, spec)
+        stack = stack_piece(spec.templates.stack, f"{place}.stack", width, spec, ledger, counted)
         enter = _box(Said("embedding", "Pairs of templates"), f"{place}.pairs", ledger)
         said = Said("attention", "Attention of pairs to templates", said_of(spec.templates.attention, width).details)
         leave = [_box(said, f"{place}.attention", ledger)]
@@ -108,7 +110,7 @@ def two_streams(
     """Return a stack that refines two streams: the alignment runs at the left, the pairs at the right."""
     groups = grouped(stack)
     drawn = [layer for group in groups for layer in layers_of(group)]
-    shares = ledger.layers(path, stack, [layer.places for layer in drawn], model.dim, model)
+    shares = ledger.layers(path, stack, [layer.places for layer in drawn], _counted(*widths, model))
     index = {id(layer): place for place, layer in enumerate(drawn)}
     pieces = [*map(entered, before), *(_group(group, shares, index, widths) for group in groups)]
     inside = column(pieces)
@@ -128,6 +130,15 @@ def two_streams(
     moved = tuple(anchor.moved(0, rise) for anchor in inside.anchors)
     anchors = moved if before else (*moved, Anchor("in", inside.axis, high))
     return Piece(inside.width, high, inside.axis, draw, anchors)
+
+
+def _counted(dim: int, pair: int, model: Model) -> Inside:
+    """Return what counts the parts of a stack on streams of these widths."""
+
+    def inside(stack: Stack) -> Iterable[tuple[str, int]]:
+        return ((path.removeprefix("."), number) for path, number in refining("", stack, dim, pair, model))
+
+    return inside
 
 
 def _group(group: Group, shares: Shares, index: dict[int, int], widths: tuple[int, int]) -> Piece:

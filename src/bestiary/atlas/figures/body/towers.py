@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bestiary.atlas.figures.body.boxes import ACROSS, BESIDE, FULL_WIDTH, OP_WIDTH, Said, across, bar, box
 from bestiary.atlas.figures.body.branches import layer_pieces
 from bestiary.atlas.figures.body.folds import Drawn, Group, grouped, layers_of
-from bestiary.atlas.figures.body.ledger import Ledger, Shares
+from bestiary.atlas.figures.body.ledger import Inside, Ledger, Shares
 from bestiary.atlas.figures.body.pieces import GAP, Anchor, Elements, Piece, column, line, panel, plus
 from bestiary.atlas.figures.body.terms import BY, plural, sizes
 from bestiary.atlas.figures.body.words import said_norm, said_of, told_of
+from bestiary.sizing.inside import parts_of
 from bestiary.spec import (
     EmbeddingPosition,
     Model,
@@ -117,11 +118,15 @@ def _added(inside: Piece) -> Piece:
     return Piece(ACROSS + BESIDE + inside.width, inside.height, ACROSS, draw)
 
 
-def stack_piece(stack: Stack, path: str, dim: int, model: Model, ledger: Ledger) -> Piece:
+def stack_piece(stack: Stack, path: str, dim: int, model: Model, ledger: Ledger, inside: Inside | None = None) -> Piece:
     """Return a stack: groups of layers in frames, the norm behind the last, and what all scores share beside them."""
+
+    def counted(part: Stack) -> Iterable[tuple[str, int]]:
+        return parts_of(part, dim, model)
+
     groups = grouped(stack)
     drawn = [layer for group in groups for layer in layers_of(group)]
-    shares = ledger.layers(path, stack, [layer.places for layer in drawn], dim, model)
+    shares = ledger.layers(path, stack, [layer.places for layer in drawn], inside or counted)
     index = {id(layer): place for place, layer in enumerate(drawn)}
     pieces = [_group(group, shares, index, dim) for group in groups]
     for place, number in shares.left().items():
