@@ -159,5 +159,5 @@ def _equal(a: Model, b: Model) -> str:
     old, new = count(a).parts, count(b).parts
     alike = [path for path, number in old.items() if new.get(path) == number]
     if not alike:
-        return "no part has as many parameters in both"
+        return "no part is as large in both"
     return f"as large in both: {plural(len(alike), 'part')} with {sum(old[path] for path in alike):,} parameters"

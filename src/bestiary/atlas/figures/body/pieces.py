@@ -140,7 +140,7 @@ def column(pieces: Sequence[Piece], gap: float = GAP) -> Piece:
 def _clear(middle: float, lines: list[float]) -> float:
     """Return the height nearest to the middle that lines from the left leave room for text at."""
     offers = sorted((offset for offset in range(-60, 61)), key=lambda offset: (abs(offset), -offset))
-    return next((middle + offset for offset in offers if all(abs(middle + offset - y) > 13 for y in lines)), middle)
+    return next((middle + offset for offset in offers if all(abs(middle + offset - y) > 17 for y in lines)), middle)
 
 
 def beside(pieces: Sequence[Piece], gap: float) -> Piece:

@@ -11,22 +11,11 @@ from bestiary.atlas.figures.body.branches import layer_pieces
 from bestiary.atlas.figures.body.folds import Drawn, Group, grouped, layers_of
 from bestiary.atlas.figures.body.ledger import Inside, Ledger, Shares
 from bestiary.atlas.figures.body.pieces import GAP, Anchor, Elements, Piece, column, line, panel, plus
-from bestiary.atlas.figures.body.terms import BY, plural, sizes
+from bestiary.atlas.figures.body.reads import said_embedding
+from bestiary.atlas.figures.body.terms import BY, plural
 from bestiary.atlas.figures.body.words import said_norm, said_of, told_of
 from bestiary.sizing.inside import parts_of
-from bestiary.spec import (
-    EmbeddingPosition,
-    Model,
-    NarrowTokens,
-    Node,
-    Norm,
-    ScorePosition,
-    SharedTokens,
-    Stack,
-    Targeted,
-    Tokens,
-    as_heads_see,
-)
+from bestiary.spec import EmbeddingPosition, Model, Node, Norm, ScorePosition, Stack, Tokens, as_heads_see
 
 _RISE = 16.0
 """How far the stream goes on above what it passes last."""
@@ -83,25 +72,6 @@ def embedding(node: Node, path: str, dim: int, ledger: Ledger) -> list[Piece]:
     first = across(box(said, ledger.claim(path, said), FULL_WIDTH, told_of(path, node)))
     ledger.move_last(place)
     return [first, *added, *normed]
-
-
-def said_embedding(node: Any, dim: int) -> Said:
-    """Return what the box of an embedding says, but for positions and norms, which stand in boxes of their own."""
-    if isinstance(node, SharedTokens):
-        return Said("embedding", "Tokens", ("the encoder's table, read again",))
-    if isinstance(node, NarrowTokens):
-        return Said("embedding", "Tokens", (f"{node.vocab:,} tokens {BY} {node.width:,}, projected to {dim:,}",))
-    if isinstance(node, Targeted):
-        inner = said_embedding(node.tokens, dim)
-        return dataclasses.replace(inner, details=(*inner.details, "a vector in which targets begin"))
-    if isinstance(node, Tokens):
-        wide = f"{node.width:,}, projected to {dim:,}" if node.width else f"{dim:,}"
-        kept = sizes(node, ("vocab", "types", "width", "dropout", "scaled"))
-        scaled = (f"times the root of {node.width or dim:,}",) if node.scaled or "Scaled" in type(node).__name__ else ()
-        return Said("embedding", "Tokens", (f"{node.vocab:,} tokens {BY} {wide}", *kept, *scaled))
-    said = said_of(node, dim)
-    own = tuple(pill for pill in said.pills if pill.kind not in ("norm", "position"))
-    return dataclasses.replace(said, pills=own)
 
 
 def _added(inside: Piece) -> Piece:

@@ -11,6 +11,7 @@ from bestiary.atlas.figures.body.terms import ARROW, BY, heads_of_attention, kin
 from bestiary.spec import (
     GLU,
     MLP,
+    AdaptiveLMHead,
     Alibi,
     Attention,
     Blank,
@@ -183,8 +184,14 @@ def _learned(node: Any, dim: int) -> Said:
 
 
 def _position(node: Any, dim: int) -> Said:
-    name = _said_position(node) or spoken(type(node).__name__)
-    return Said("position", name[:1].upper() + name[1:], () if _said_position(node) else sizes(node), ())
+    said = _said_position(node)
+    if said is not None:
+        return Said("position", said[:1].upper() + said[1:])
+    name = spoken(type(node).__name__)
+    if name.startswith("Sinusoidal"):
+        length = (f"{node.length:,} {BY} {dim:,}",) if getattr(node, "length", None) else ()
+        return Said("position", "Sinusoidal positions", length)
+    return Said("position", name, sizes(node))
 
 
 def _classified(node: Any, dim: int) -> Said:
@@ -228,6 +235,11 @@ _SUMMARIES = {
 }
 
 
+def _bands(node: Any, dim: int) -> Said:
+    pills = (Pill("embedding", "matrices tied to the token tables"),) if node.tied else ()
+    return Said("head", "Token scores in bands", (plural(len(node.cutoffs) + 1, "band"),), pills)
+
+
 def _lm_head(node: Any, dim: int) -> Said:
     pills = (Pill("embedding", "matrix tied to the token table"),) if node.tied else ()
     details = ("linear map, " + _activation(node.transform.activation),) if node.transform else ()
@@ -256,6 +268,7 @@ _WORDS: dict[type, Callable[[Any, int], Said]] = {
     Norm: lambda node, dim: said_norm(node),
     Classifier: _classified,
     LMHead: _lm_head,
+    AdaptiveLMHead: _bands,
     Patches: _patches,
     Queries: _queries,
     RowAttention: _folded,
