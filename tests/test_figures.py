@@ -14,10 +14,13 @@ from command_line import bestiary, table
 from small_catalog import catalog_of, entry_text
 
 from bestiary.atlas.figures import branches, layout, timeline
+from bestiary.atlas.figures import labels as label_places
+from bestiary.atlas.figures.colors import _PALETTE, OTHERS
 from bestiary.atlas.figures.console import family_lines, grown, parameter_lines, tree_lines
 from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.figures.labels import Mark, place_labels
 from bestiary.atlas.figures.layout import Edge, Place, Room, lay_out
+from bestiary.atlas.figures.marks import ALONE, family_looks
 from bestiary.atlas.figures.parameters import sizes
 from bestiary.atlas.figures.text import width
 from bestiary.atlas.figures.timeline import timeline as draw_timeline
@@ -93,6 +96,8 @@ def test_no_two_labels_of_a_figure_overlap_and_all_are_on_it(drawn, name):
 def test_the_measure_of_overlaps_sees_a_broken_layout(monkeypatch):
     monkeypatch.setattr(timeline, "lanes", lambda spans: [0] * len(spans))
     assert overlaps(labels(draw_timeline(by="family").svg))
+    monkeypatch.setattr(label_places, "_overlap", lambda *_: False)
+    assert overlaps(labels(draw_timeline(by="parameters").svg))
     monkeypatch.setattr(layout.Room, "between", lambda *_: -30.0)
     assert overlaps(label_boxes(tree().svg))
 
@@ -366,6 +371,23 @@ def test_what_a_verb_cannot_do_it_says_in_a_sentence(line, sentence):
 def test_what_does_not_exist_is_refused_in_a_sentence(make, sentence):
     with pytest.raises(BestiaryError, match=sentence):
         make()
+
+
+def test_families_are_told_apart_in_color_on_either_paper_and_without_color():
+    looks = family_looks(row.family for row in packaged().rows.values())
+    several = [look for look in looks.values() if look != ALONE]
+    assert len(several) > 10
+    assert len(set(several)) == len({look[:1] for look in several}) == len({look[1:] for look in several})
+    for color in (*_PALETTE, OTHERS):
+        for paper in ("#ffffff", "#fcfaf6", "#161514"):
+            light, dark = sorted((luminance(color), luminance(paper)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 3, (color, paper)
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_edges_of_one_kind_from_one_box_share_a_trunk():

@@ -6,8 +6,17 @@ from typing import Any
 
 import click
 
-from bestiary.cli.output import console, json_option, on_terminal, print_json, print_table, remark
-from bestiary.cli.tree import drawing_path, family_option, print_lines, svg_option
+from bestiary.cli.output import (
+    console,
+    drawing_path,
+    json_option,
+    on_terminal,
+    print_json,
+    print_table,
+    remark,
+    svg_option,
+)
+from bestiary.cli.tree import family_option, print_lines
 
 
 @click.command("timeline")

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from bestiary.cli.names import complete_name
-from bestiary.cli.output import console, json_option, on_terminal, print_json, print_table, remark
+from bestiary.cli.output import (
+    console,
+    drawing_path,
+    json_option,
+    on_terminal,
+    print_json,
+    print_table,
+    remark,
+    svg_option,
+)
 from bestiary.errors import BestiaryError
 
-svg_option = click.option("--svg", metavar="FILE", help="Write the drawing to FILE, an SVG, instead.")
 family_option = click.option("--family", metavar="NAME", help="Only the models of this family, such as BERT.")
 
 
@@ -57,16 +64,6 @@ def verb(name: str | None, family: str | None, svg: str | None, as_json: bool) -
         columns = ("name", "depth", "published", "family", "parent", "edges", "others")
         print_table(columns, [_row(twig) for twig in twigs])
     return 0
-
-
-def drawing_path(svg: str | None) -> Path | None:
-    """Return the file that a drawing goes to; raises ``BestiaryError`` where its name says another format."""
-    if svg is None:
-        return None
-    path = Path(svg)
-    if path.suffix.lower() != ".svg":
-        raise BestiaryError(f"--svg is '{svg}', and drawings are SVG; name the file {path.stem or 'figure'}.svg")
-    return path
 
 
 def print_lines(screen: Any, lines: Iterable[tuple[tuple[str, str], ...]]) -> None:
