@@ -22,6 +22,7 @@ VERBS = {
     "timeline": "bestiary.cli.timeline",
     "anatomy": "bestiary.cli.anatomy",
     "size": "bestiary.cli.size",
+    "fits": "bestiary.cli.fits",
     "license": "bestiary.cli.license",
     "cite": "bestiary.cli.cite",
     "verify": "bestiary.cli.verify",

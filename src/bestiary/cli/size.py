@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import click
 
+from bestiary.cli.budget import TASKS, batch_option, context_option, planned, room, short_bytes
 from bestiary.cli.names import name_argument
 from bestiary.cli.output import (
     console,
@@ -18,13 +17,15 @@ from bestiary.cli.output import (
     print_json,
     print_record,
     print_table,
+    remark,
 )
 from bestiary.errors import BestiaryError, nearest
 
 USUAL_CONTEXT = 512
 """Tokens, where a model's positions have no end of their own and the user names none."""
 
-_BYTES = re.compile(r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>[KMGT])?(?P<binary>I)?B?", re.IGNORECASE)
+READABLE = 120
+"""Letters of a formula that is still read at a glance."""
 
 
 class Need(NamedTuple):
@@ -40,32 +41,49 @@ class Need(NamedTuple):
 
 @click.command("size")
 @name_argument()
-@click.option(
-    "--context", type=click.IntRange(1, 2**40), metavar="TOKENS", help="Tokens of a sequence; the model's own length."
-)
-@click.option("--batch", type=click.IntRange(1, 2**20), default=1, show_default=True, help="Sequences at once.")
-@click.option("--precision", default="bfloat16", show_default=True, help="Of the weights, for --memory.")
+@context_option
+@batch_option
+@click.option("--precision", default="bfloat16", show_default=True, help="Of the weights, for --memory and --task.")
 @click.option("--memory", "limit", metavar="BYTES", help="Say whether it fits: 24GB, 16GiB, or a GPU such as T4.")
+@click.option("--gpu", metavar="NAME", help="The same for a GPU: 'rtx 4090', h100.")
+@click.option("--task", type=click.Choice(TASKS), help="What a task takes, line by line.")
+@click.option("--why", is_flag=True, help="Say of each line why, and its formula.")
+@planned
 @json_option
-def verb(name: str, context: int | None, batch: int, precision: str, limit: str | None, as_json: bool) -> int:
+def verb(
+    name: str, context: int | None, batch: int, precision: str, limit: str | None, gpu: str | None, task: str | None,
+    why: bool, rank: int, checkpointing: bool, as_json: bool,
+) -> int:  # fmt: skip
     """Count a model's parameters, bytes and operations.
 
     Bytes are those of the weights and of the cache of keys and values, at each precision. FLOPs are per token, or
-    per input where a model reads one whole: a picture, a piece of sound, a protein.
+    per input where a model reads one whole: a picture, a piece of sound, a protein. With --task, bytes are those of
+    serving, of training all weights, of LoRA, QLoRA, DPO or PPO.
 
-    With --memory, exit 1 if weights and cache do not fit. Activations and the engine's own memory come on top.
+    With --memory or --gpu, exit 1 if it does not fit. The engine's own memory comes on top.
 
     \b
     Example:
       bestiary size llama:7b --context 2048 --memory 24GB
+      bestiary size llama:7b --task qlora --context 2k --gpu "rtx 4090" --why
     """
+    bytes_ = room(limit, gpu)
+    if task is not None or why:
+        values = {"batch": batch, "rank": rank, "checkpointing": int(checkpointing)}
+        return _print_plan(name, task or "serve", precision, context, values, bytes_, as_json, why)
+    return _sizes(name, context, batch, precision, limit or gpu, bytes_, as_json)
+
+
+def _sizes(
+    name: str, context: int | None, batch: int, precision: str, limit: str | None, room: int | None, as_json: bool
+) -> int:
+    """Print counts, bytes at each precision and operations; return 1 if they do not fit."""
     from bestiary import sizing
     from bestiary.catalog.find import parse_name
     from bestiary.catalog.resolve import size_spec
 
     entry, size = parse_name(name)
     spec = size_spec(entry, size)
-    room = None if limit is None else parse_bytes(limit)
     tokens = _context(spec, context)
     needs = [_need(spec, kind, tokens, batch, room) for kind in _precisions(precision)]
     count, flops = sizing.count(spec), sizing.flops(spec, tokens)
@@ -88,27 +106,53 @@ def verb(name: str, context: int | None, batch: int, precision: str, limit: str 
     return 1 if chosen.fits == "no" else 0
 
 
-def parse_bytes(text: str) -> int:
-    """Return the bytes that ``24GB``, ``16 GiB`` or the name of a known GPU stands for; raises ``BestiaryError``."""
-    from bestiary.sizing import GPU_MEMORY
+def _print_plan(
+    name: str, task: str, precision: str, context: int | None, values: dict[str, int], room: int | None, as_json: bool,
+    why: bool,
+) -> int:  # fmt: skip
+    """Print the lines of a task's plan; return 1 if they do not fit."""
+    from bestiary.catalog.find import parse_name
+    from bestiary.catalog.resolve import size_spec
+    from bestiary.sizing import plan
 
-    known = {name.lower(): size for name, size in GPU_MEMORY.items()}
-    if text.lower() in known:
-        return known[text.lower()]
-    found = _BYTES.fullmatch(text.strip())
-    if not found:
-        hint = nearest(text, GPU_MEMORY) or f", or one of {', '.join(GPU_MEMORY)}"
-        raise BestiaryError(f"--memory is '{text}'; write 24GB or 16GiB{hint}")
-    power = " KMGT".index((found["unit"] or " ").upper())
-    return int(Fraction(found["number"]) * (1024 if found["binary"] else 1000) ** power)
+    entry, size = parse_name(name)
+    spec = size_spec(entry, size)
+    made = plan(spec, task)
+    if context is not None:
+        values = {**values, "context": _context(spec, context)}
+    lines, known = made.bytes(precision, **values), made.values(precision, **values)
+    total = sum(lines.values())
+    over = room is not None and total > room
+    fits = None if room is None or not (made.complete or over) else not over
+    asked = {one.name: known[one.name] for one in made.variables}
+    if as_json:
+        shown = [{**line.to_json(), "formula": str(line.formula), "bytes": lines[line.name]} for line in made.lines]
+        print_json({
+            "name": f"{entry.slug}:{size}", "task": task, "precision": precision, "values": asked, "lines": shown,
+            "total": total, "complete": made.complete, "fits": fits, "leaves_out": made.leaves_out,
+        })  # fmt: skip
+        return int(over)
+    at = ", ".join(f"{key} {pretty(number)}" for key, number in asked.items())
+    print_record([("model", f"{entry.slug}:{size}"), ("task", task), ("precision", precision), ("at", at or None)])
+    heading("memory")
+    rows = [(line.name, short_bytes(lines[line.name])) for line in made.lines if lines[line.name]]
+    print_table(("what", "bytes"), [*rows, ("together" if made.complete else "together, at least", short_bytes(total))])
+    if why:
+        heading("why")
+        print_table(
+            ("what", "because"), [(line.name, _because(line, known)) for line in made.lines if lines[line.name]]
+        )
+    for sentence in made.leaves_out:
+        remark(sentence)
+    if fits is not None:
+        remark(f"{entry.slug}:{size} {'fits' if fits else 'does not fit'}: {pretty(total)} of {pretty(room)} bytes")
+    return int(over)
 
 
-def short_bytes(number: int) -> str | int:
-    """Return bytes as people read them, ``13.5 GB``; in a pipe, the number itself."""
-    if not on_terminal():
-        return number
-    power = next((power for power in range(4, 0, -1) if number >= 1000**power), 0)
-    return f"{number / 1000**power:.4g} {' kMGT'[power].strip()}B"
+def _because(line: Any, values: dict[str, int]) -> str:
+    """Return why a line is there, and its formula where that can be read at a glance."""
+    formula = str(line.formula.put("checkpointing", values.get("checkpointing", 0)))
+    return f"{line.why} Bytes: {formula}." if len(formula) <= READABLE else line.why
 
 
 def _precisions(asked: str) -> tuple[str, ...]:

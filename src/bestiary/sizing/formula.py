@@ -17,7 +17,7 @@ to evaluate one, in any language.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -89,6 +89,20 @@ class Formula:
     def __str__(self) -> str:
         parts = [" x ".join(_shown(coefficient, factors)) for coefficient, factors in self.terms]
         return " + ".join(parts).replace(" + -", " - ") or "0"
+
+
+def from_json(terms: Sequence[Any]) -> Formula:
+    """Return the formula that ``to_json`` wrote."""
+    return Formula(tuple((number, tuple(map(_read, factors))) for number, *factors in terms))
+
+
+def _read(factor: Any) -> Factor:
+    if isinstance(factor, str):
+        return factor
+    if "min" in factor:
+        return Least(tuple(map(from_json, factor["min"])))
+    over, by = map(from_json, factor["ceil"])
+    return Quotient(over, by)
 
 
 def formula(value: Formula | int | str) -> Formula:

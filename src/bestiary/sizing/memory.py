@@ -13,15 +13,6 @@ from bestiary.sizing.serving import caches, stored, writer
 from bestiary.sizing.table import html, text
 from bestiary.spec import EncoderDecoder, Interleaved, Model
 
-GPU_MEMORY: dict[str, int] = {
-    # In bytes, the gigabytes of the name read as powers of ten: a driver reports a little more or less as usable.
-    "T4": 16 * 10**9,  # 16 GB GDDR6: topcpu.net/en/gpu-c/tesla-t4-vs-geforce-rtx-4090
-    "RTX 4090": 24 * 10**9,  # 24 GB GDDR6X: the same page
-    "A100 40GB": 40 * 10**9,  # 40 GB HBM2: glennklockwood.com/garden/processors/A100, after NVIDIA's data sheet
-    "A100 80GB": 80 * 10**9,  # 80 GB HBM2e: the same page
-    "H100 80GB": 80 * 10**9,  # 80 GB: docs.nvidia.com/launchpad/ai/h100-mig/latest/h100-mig-gpu.html
-}
-
 
 @dataclass(frozen=True)
 class Memory:

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bestiary.errors import BestiaryError, nearest
+from bestiary.sizing.formula import from_json
 from bestiary.sizing.interleaved import shown
 from bestiary.sizing.lines import PRECISIONS, Line, Variable, numbers
 from bestiary.sizing.reach import context_length, longest
@@ -85,6 +86,14 @@ class Plan:
             "complete": self.complete,
             "leaves_out": list(self.leaves_out),
         }
+
+    @staticmethod
+    def from_json(data: Any) -> Plan:
+        """Return the plan that ``to_json`` wrote."""
+        lines = [Line(one["name"], one["part"], from_json(one["formula"]), one["why"]) for one in data["lines"]]
+        variables = tuple(Variable(**one) for one in data["variables"])
+        precisions, said = tuple(data["precisions"]), tuple(data["leaves_out"])
+        return Plan(data["task"], tuple(lines), variables, precisions, data["complete"], said)
 
     def __str__(self) -> str:
         return text(self._rows())
