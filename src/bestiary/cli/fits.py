@@ -44,7 +44,7 @@ def verb(
     pattern: str, gpu: str | None, memory: str | None, task: str, context: int | None, batch: int, precision: str,
     rank: int, checkpointing: bool, as_json: bool, **filters: Any,
 ) -> int:  # fmt: skip
-    """List the sizes of models that fit into memory, the largest first.
+    """List what fits into memory, the largest first.
 
     Beside what each takes stands what is left, the largest batch that still fits, and the longest context. A context
     of 8k is 8192 tokens; models that read fewer are left out. Exit 1 if none fits.
