@@ -145,6 +145,15 @@ def test_a_difference_draws_every_change(first: str, second: str) -> None:
     assert sum(int(text) for text in signed if re.fullmatch(r"[+-]\d+", text)) == changes.parameters
 
 
+def test_every_step_of_the_lineage_draws() -> None:
+    steps = [(parent, slug) for slug in list_models(runnable=True) for parent in entry(slug).parents]
+    steps = [(parent, slug) for parent, slug in steps if entry(parent).runnable]
+    assert len(steps) > 150
+    for parent, slug in steps:
+        figure = difference(spec(parent), spec(slug), parent, slug)
+        keep_clear(figure, labels(figure.svg))
+
+
 def test_a_difference_is_shown_as_text() -> None:
     hostile = spec("bert:tiny").at("embed.vocab", 99)
     figure = difference(spec("bert:tiny"), hostile, "<b>&", '"><script>')

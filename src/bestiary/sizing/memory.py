@@ -30,7 +30,7 @@ class Memory:
         return text(self._rows())
 
     def _repr_html_(self) -> str:
-        return html(self._rows(), ("what", "bytes"))
+        return html(self._rows(), ("what", "bytes"), sums=1)
 
     def _rows(self) -> list[tuple[str, str]]:
         sums = {"weights": self.weights, "cache": self.cache, "total": self.total}

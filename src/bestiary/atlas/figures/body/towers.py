@@ -15,7 +15,17 @@ from bestiary.atlas.figures.body.reads import said_embedding
 from bestiary.atlas.figures.body.terms import BY, plural
 from bestiary.atlas.figures.body.words import said_norm, said_of, told_of
 from bestiary.sizing.inside import parts_of
-from bestiary.spec import EmbeddingPosition, Model, Node, Norm, ScorePosition, Stack, Tokens, as_heads_see
+from bestiary.spec import (
+    ConvolvedPosition,
+    EmbeddingPosition,
+    Model,
+    Node,
+    Norm,
+    ScorePosition,
+    Stack,
+    Tokens,
+    as_heads_see,
+)
 
 _RISE = 16.0
 """How far the stream goes on above what it passes last."""
@@ -59,7 +69,7 @@ def embedding(node: Node, path: str, dim: int, ledger: Ledger) -> list[Piece]:
     if types:
         said = Said("embedding", plural(types, "segment type"))
         added.append(_added(box(said, ledger.claim(f"{path}.types", said), told=f"{path}.types")))
-    if isinstance(position, EmbeddingPosition):
+    if isinstance(position, EmbeddingPosition | ConvolvedPosition):
         wide = node.width or dim if isinstance(node, Tokens) else dim
         said = said_of(position, wide)
         amount = ledger.claim(f"{path}.position", said)
