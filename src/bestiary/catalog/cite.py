@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -27,11 +27,17 @@ def paper(entry: Entry, sources: Mapping[str, Source]) -> Source:
 def bibtex(entry: Entry, chain: bool = False, catalog: Catalog | None = None) -> str:
     """Return the BibTeX record of a model; with ``chain``, then those of its ancestors, the nearest first."""
     catalog = packaged() if catalog is None else catalog
-    sources = sources_of(catalog.folder)
-    models = [entry]
+    slugs = [entry.slug]
     if chain:
-        models += [catalog[relative.slug] for relative in ancestors(entry.slug, catalog=catalog)]
-    records = dict.fromkeys(paper(model, sources).text for model in models)
+        slugs += [relative.slug for relative in ancestors(entry.slug, catalog=catalog)]
+    return selection(slugs, catalog)
+
+
+def selection(slugs: Iterable[str], catalog: Catalog | None = None) -> str:
+    """Return the BibTeX records of models in their order, each record once."""
+    catalog = packaged() if catalog is None else catalog
+    sources = sources_of(catalog.folder)
+    records = dict.fromkeys(paper(catalog[slug], sources).text for slug in slugs)
     return "\n\n".join(records) + "\n"
 
 

@@ -30,6 +30,7 @@ VERBS = {
     "missing": "bestiary.cli.missing",
     "lint": "bestiary.cli.lint",
     "run": "bestiary.cli.run",
+    "export": "bestiary.cli.export",
     "atlas": "bestiary.cli.atlas",
     "completion": "bestiary.cli.completion",
 }
