@@ -94,6 +94,7 @@ def _draw(collection: Collection) -> Iterator[Input]:
             "batch": int(2 ** chance.uniform(0, 12)),
             "rank": int(2 ** chance.uniform(0, 9)),
             "source": int(2 ** chance.uniform(0, 14)),
+            "checkpointing": chance.randrange(2),
         }
         kept = {key: value for key, value in asked.items() if chance.random() < 0.6}
         precisions = list(TASKS[task].precisions)

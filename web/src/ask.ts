@@ -12,7 +12,7 @@ export interface Question {
 }
 
 /** The numbers that plans ask for, by their parameter. */
-export const NUMBERS = ["context", "batch", "rank", "source"] as const;
+export const NUMBERS = ["context", "batch", "rank", "source", "checkpointing"] as const;
 
 /** Read a state; fields that are empty ask nothing. */
 export function question(state: State): Question {

@@ -3,7 +3,7 @@
 import { aligned, attributed, type Aligned } from "./align";
 import { combobox } from "./combobox";
 import { choose, pageOf, type Chosen } from "./data";
-import { all, byId, fill, make, type Child } from "./dom";
+import { all, byId, make, refuse, type Child } from "./dom";
 import { commas, signed } from "./numbers";
 import { fillSection, scroller, table, type Column, type Row } from "./rows";
 import { readState, writeState } from "./state";
@@ -38,7 +38,7 @@ async function show(names: readonly string[]): Promise<void> {
   const chosen = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   const problems = answers.flatMap((answer) => (answer.status === "rejected" ? [String((answer.reason as Error).message)] : []));
   if (chosen.length === 1 && !problems.length) problems.push("Choose a second model to compare with.");
-  complain(problems);
+  refuse(problems);
   const enough = chosen.length > 1;
   const none = byId("compare-none", HTMLElement);
   if (none) none.hidden = enough;
@@ -47,14 +47,6 @@ async function show(names: readonly string[]): Promise<void> {
   const sections = ["compare-facts", "compare-spec", "compare-parts"].map((id) => byId(id, HTMLElement));
   const [facts, spec, parts] = enough ? [factTables(chosen), specTables(chosen), partTable(chosen)] : [[], [], []];
   [facts, spec, parts].forEach((children, index) => fillSection(sections[index] ?? null, ...children));
-}
-
-/** Show what is wrong, in the page's own place for it; nothing hides it. */
-export function complain(problems: readonly string[]): void {
-  const place = document.querySelector(".problem");
-  if (!(place instanceof HTMLElement)) return;
-  place.hidden = problems.length === 0;
-  fill(place, problems.join(" "));
 }
 
 const titles = (chosen: readonly Chosen[]): Column[] => chosen.map(({ entry, name }) => ({ title: `${entry.name} (${name})` }));

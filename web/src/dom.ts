@@ -44,6 +44,14 @@ export function announce(sentence: string, id = "announce"): void {
   if (place && place.textContent !== sentence) place.textContent = sentence;
 }
 
+/** Show what is wrong, in the page's own place for it; nothing hides it. */
+export function refuse(problems: readonly string[]): void {
+  const place = document.querySelector(".problem");
+  if (!(place instanceof HTMLElement)) return;
+  place.hidden = problems.length === 0;
+  fill(place, problems.join(" "));
+}
+
 let counter = 0;
 
 /** Return an id that nothing else on the page has. */

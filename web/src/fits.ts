@@ -2,14 +2,13 @@
 
 import { NUMBERS, question, type Question } from "./ask";
 import { choose, models, pageOf, shared, type SizePlans } from "./data";
-import { announce, byId, fill, make, type Child } from "./dom";
+import { announce, byId, fill, make, refuse, type Child } from "./dom";
 import { bytes, commas, readBytes } from "./numbers";
 import { largestContext, partBytes, Refused, total, type Plan } from "./plan";
 import { line, type Column } from "./rows";
 import { announceCount } from "./search";
 import { bind, one, said, written, type State } from "./state";
 import { sizingOf } from "./sizing";
-import { complain } from "./compare";
 
 const COLUMNS: readonly Column[] = [
   { title: "Model" },
@@ -44,13 +43,16 @@ function show(body: HTMLTableSectionElement, state: State): void {
   const asking = question(state);
   const memory = memoryOf(state);
   const problems = [...asking.problems, ...(typeof memory === "string" ? [memory] : [])];
-  complain(problems);
+  refuse(problems);
   if (problems.length || typeof memory === "string") return;
   const all = Object.entries(shared().plans ?? {});
   const asked = all.map(([name, plans]) => answer(name, plans, asking, memory));
   const answers = asked.filter((one) => one !== null);
   answers.sort((a, b) => Number(b.room >= 0n) - Number(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1));
   fill(body, ...answers.map((one) => row(one, asking, state)));
+  const plan = all.map(([, plans]) => plans[asking.task]).find((one) => typeof one === "object" && one.lines.length > 0);
+  const caption = body.closest("table")?.caption;
+  if (caption && typeof plan === "object") fill(caption, plan.leaves_out.at(-1) ?? "");
   const fitting = answers.filter(({ room }) => room >= 0n);
   announceCount(fitting, answers.length, "sizes fit");
   const refused = all.length - answers.length;

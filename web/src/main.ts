@@ -13,6 +13,8 @@ import { lineBytes } from "./plan";
 import { mountSearch } from "./search";
 import { mountSizing } from "./sizing";
 import { mountTable } from "./table";
+import * as variations from "./variation";
+import { mountWhatIf } from "./whatif";
 
 /** Show what the page hides from those without a script. */
 function reveal(): void {
@@ -26,13 +28,14 @@ function mount(): void {
   mountSizing();
   mountCompare();
   mountFits();
+  mountWhatIf();
   mountFigures();
   mountLists();
   mountCopies();
   const beside = byId("compare-with", HTMLFormElement)?.querySelector("input[list]");
   if (beside instanceof HTMLInputElement) combobox(beside);
   // What the tests ask for, and whoever opens the console: the page's own reckoning.
-  Object.assign(shared(), { ready: true, choose, evaluate, lineBytes });
+  Object.assign(shared(), { ready: true, choose, evaluate, lineBytes, variations });
 }
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mount);

@@ -63,12 +63,11 @@ export function sizingOf(plans: Readonly<Record<string, Plan>>, name: string, as
     return alert((error as Error).message);
   }
   const sum = [...lines.values()].reduce((a, b) => a + b, 0n);
-  const rows = plan.lines.map(({ name: what, why }): Row => {
-    const number = lines.get(what) ?? 0n;
-    return { cells: [what, bytes(number), commas(number), why ?? ""] };
-  });
-  const columns = [{ title: "What" }, { title: "Size", number: true }, { title: "Bytes", number: true }, { title: "Why" }];
-  const foot: Row = { cells: ["All together", bytes(sum), commas(sum), ""] };
+  const told = plan.lines.some(({ why }) => why);
+  const row = (what: string, number: bigint, why: string): Row => ({ cells: [what, bytes(number), commas(number), ...(told ? [why] : [])] });
+  const rows = plan.lines.map(({ name: what, why }) => row(what, lines.get(what) ?? 0n, why ?? ""));
+  const columns = [{ title: "What" }, { title: "Size", number: true }, { title: "Bytes", number: true }, ...(told ? [{ title: "Why" }] : [])];
+  const foot = row("All together", sum, "");
   const children: Child[] = rows.length
     ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns, rows, [foot])), gpusFor(sum)]
     : [];
@@ -77,6 +76,6 @@ export function sizingOf(plans: Readonly<Record<string, Plan>>, name: string, as
 
 function gpusFor(sum: bigint): HTMLElement {
   const fitting = (shared().gpus ?? []).filter((gpu) => sum <= BigInt(gpu.bytes));
-  if (!fitting.length) return make("p", {}, "Fits none of the GPUs that the atlas knows.");
-  return make("p", {}, `Fits ${fitting.map(({ name }) => name).join(", ")}.`);
+  if (!fitting.length) return make("p", {}, "Fits no single GPU that the atlas knows.");
+  return make("p", {}, `Fits one ${fitting.map(({ name }) => name).join(" or ")}.`);
 }

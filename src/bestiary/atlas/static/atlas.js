@@ -1,6 +1,12 @@
-/* Built by `make web` from web/, sha256 9733c897539a287614674897695ccedb591eacef62b3b579fb4be76ee7010ef1: edit there. */
+/* Built by `make web` from web/, sha256 0a2c244a19b4fd509d2b213d12996344567fcf24d7a7a6e01faeacb5cb0a22d3: edit there. */
 "use strict";
 (() => {
+  var __defProp = Object.defineProperty;
+  var __export = (target, all2) => {
+    for (var name in all2)
+      __defProp(target, name, { get: all2[name], enumerable: !0 });
+  };
+
   // src/align.ts
   function merged(lists) {
     let order = [];
@@ -97,6 +103,10 @@
   function announce(sentence2, id = "announce") {
     let place = document.getElementById(id);
     place && place.textContent !== sentence2 && (place.textContent = sentence2);
+  }
+  function refuse(problems) {
+    let place = document.querySelector(".problem");
+    place instanceof HTMLElement && (place.hidden = problems.length === 0, fill(place, problems.join(" ")));
   }
   var counter = 0;
   function freshId(prefix) {
@@ -199,14 +209,14 @@
   function parameters(value2) {
     let span = spanOf(value2);
     if (!span) return `“${value2}” is no range; write :400M, 1B:, 7B:13B, or 7B for what rounds to it.`;
-    let [least, most] = span, inside = (count) => count !== null && least <= count && count <= most;
+    let [least2, most] = span, inside = (count) => count !== null && least2 <= count && count <= most;
     return (model) => (model.counts ?? [[model.parameters, null]]).some(([total2, stated]) => inside(total2) || inside(stated));
   }
   function spanOf(value2) {
     let ends = value2.split(":").map((end) => end.trim()), [first = "", last = ""] = ends;
     if (ends.length === 1) return roundedTo(first);
-    let [least, most] = [first ? figure(first) : 0, last ? figure(last) : 1 / 0];
-    return ends.length > 2 || !(first || last) || least === null || most === null || least > most ? null : [least, most];
+    let [least2, most] = [first ? figure(first) : 0, last ? figure(last) : 1 / 0];
+    return ends.length > 2 || !(first || last) || least2 === null || most === null || least2 > most ? null : [least2, most];
   }
   function figure(text) {
     let match = FIGURE.exec(text);
@@ -383,13 +393,13 @@
   }
 
   // src/rows.ts
-  function table(caption, columns2, rows, foot = []) {
-    let head = make("tr", {}, ...columns2.map(({ title, number }) => make("th", { scope: "col", class: number ? "number" : null }, title))), made = make("table", { class: "data" }, make("caption", {}, caption), make("thead", {}, head));
-    return made.append(make("tbody", {}, ...rows.map((row2) => line(row2, columns2)))), foot.length && made.append(make("tfoot", {}, ...foot.map((row2) => line(row2, columns2)))), made;
+  function table(caption, columns3, rows, foot = []) {
+    let head = make("tr", {}, ...columns3.map(({ title, number }) => make("th", { scope: "col", class: number ? "number" : null }, title))), made = make("table", { class: "data" }, make("caption", {}, caption), make("thead", {}, head));
+    return made.append(make("tbody", {}, ...rows.map((row2) => line(row2, columns3)))), foot.length && made.append(make("tfoot", {}, ...foot.map((row2) => line(row2, columns3)))), made;
   }
-  function line(row2, columns2) {
+  function line(row2, columns3) {
     let cells2 = row2.cells.map((cell2, index) => {
-      let look = columns2[index]?.number ? "number" : null;
+      let look = columns3[index]?.number ? "number" : null;
       return index ? make("td", { class: look }, cell2) : make("th", { scope: "row", class: look }, cell2);
     });
     return make("tr", { class: row2.class ?? null }, ...cells2);
@@ -422,7 +432,7 @@
     let turn = ++latest, answers = await Promise.allSettled(names.map(choose));
     if (turn !== latest) return;
     let chosen = answers.flatMap((answer2) => answer2.status === "fulfilled" ? [answer2.value] : []), problems = answers.flatMap((answer2) => answer2.status === "rejected" ? [String(answer2.reason.message)] : []);
-    chosen.length === 1 && !problems.length && problems.push("Choose a second model to compare with."), complain(problems);
+    chosen.length === 1 && !problems.length && problems.push("Choose a second model to compare with."), refuse(problems);
     let enough = chosen.length > 1, none = byId("compare-none", HTMLElement);
     none && (none.hidden = enough);
     let comparison = byId("comparison", HTMLElement);
@@ -430,40 +440,36 @@
     let sections = ["compare-facts", "compare-spec", "compare-parts"].map((id) => byId(id, HTMLElement)), [facts, spec, parts] = enough ? [factTables(chosen), specTables(chosen), partTable(chosen)] : [[], [], []];
     [facts, spec, parts].forEach((children, index) => fillSection(sections[index] ?? null, ...children));
   }
-  function complain(problems) {
-    let place = document.querySelector(".problem");
-    place instanceof HTMLElement && (place.hidden = problems.length === 0, fill(place, problems.join(" ")));
-  }
   var titles = (chosen) => chosen.map(({ entry: entry2, name }) => ({ title: `${entry2.name} (${name})` }));
   function factTables(chosen) {
-    let rows = aligned(chosen.map(({ entry: entry2 }) => entry2.facts.map(([key, title, text]) => [key, { title, text }])), (a, b) => a.text === b.text), columns2 = [{ title: "Fact" }, ...titles(chosen)], shown = ({ values: values2, key, differs }) => ({
+    let rows = aligned(chosen.map(({ entry: entry2 }) => entry2.facts.map(([key, title, text]) => [key, { title, text }])), (a, b) => a.text === b.text), columns3 = [{ title: "Fact" }, ...titles(chosen)], shown = ({ values: values2, key, differs }) => ({
       cells: [values2.find((value2) => value2)?.title ?? key, ...values2.map((value2) => value2?.text ?? "—")],
       ...differs ? { class: "differs" } : {}
     }), links = make("p", {}, "Each fact with its source: ", ...chosen.flatMap(linkOf));
-    return [...differingFirst("facts", columns2, rows, shown), links];
+    return [...differingFirst("facts", columns3, rows, shown), links];
   }
   function linkOf({ entry: entry2 }, index) {
     return [index ? ", " : null, make("a", { href: pageOf(entry2.slug) }, entry2.name)];
   }
   function specTables(chosen) {
-    let rows = aligned(chosen.map(({ size }) => size.spec)), columns2 = [{ title: "Where in the architecture" }, ...titles(chosen)];
-    return differingFirst("choices of the architecture", columns2, rows, ({ key, values: values2, differs }) => ({
+    let rows = aligned(chosen.map(({ size }) => size.spec)), columns3 = [{ title: "Where in the architecture" }, ...titles(chosen)];
+    return differingFirst("choices of the architecture", columns3, rows, ({ key, values: values2, differs }) => ({
       cells: [make("code", {}, key), ...values2.map((value2) => value2 ?? "—")],
       ...differs ? { class: "differs" } : {}
     }));
   }
-  function differingFirst(what, columns2, rows, shown) {
+  function differingFirst(what, columns3, rows, shown) {
     let [differing, equal] = [rows.filter((row2) => row2.differs), rows.filter((row2) => !row2.differs)], children = [];
-    if (differing.length ? children.push(scroller(`Differing ${what}`, table(`${differing.length} ${what} differ`, columns2, differing.map(shown)))) : children.push(make("p", {}, `All ${rows.length} ${what} are the same.`)), equal.length && differing.length) {
+    if (differing.length ? children.push(scroller(`Differing ${what}`, table(`${differing.length} ${what} differ`, columns3, differing.map(shown)))) : children.push(make("p", {}, `All ${rows.length} ${what} are the same.`)), equal.length && differing.length) {
       let summary = make("summary", {}, `${equal.length} ${what} are the same`);
-      children.push(make("details", {}, summary, scroller(`Equal ${what}`, table(`${what} that are the same`, columns2, equal.map(shown)))));
+      children.push(make("details", {}, summary, scroller(`Equal ${what}`, table(`${what} that are the same`, columns3, equal.map(shown)))));
     }
     return children;
   }
   function partTable(chosen) {
     let rows = attributed(chosen.map(({ size }) => size.parts)), [first, ...others] = chosen;
     if (!first) return [];
-    let columns2 = [
+    let columns3 = [
       { title: "Part" },
       ...chosen.map(({ name }) => ({ title: name, number: !0 })),
       ...others.map(({ name }) => ({ title: `${name} − ${first.name}`, number: !0 }))
@@ -471,7 +477,7 @@
       cells: [label, ...counts.map(commas), ...gains.slice(1).map(signed)],
       ...differs ? { class: "differs" } : {}
     }), body = rows.map(({ path, counts, gains }) => shown(make("code", {}, path), counts, gains, gains.some(Boolean))), sums = chosen.map(({ size }) => size.count.total), foot = shown("All parameters", sums, sums.map((sum) => sum - (sums[0] ?? 0)), !1);
-    return [sentence(first, others), scroller("Parameters by part", table("Parameters by part", columns2, body, [foot]))];
+    return [sentence(first, others), scroller("Parameters by part", table("Parameters by part", columns3, body, [foot]))];
   }
   function sentence(first, others) {
     let said2 = others.map(({ name, size }) => {
@@ -547,7 +553,7 @@
   }
 
   // src/ask.ts
-  var NUMBERS = ["context", "batch", "rank", "source"];
+  var NUMBERS = ["context", "batch", "rank", "source", "checkpointing"];
   function question(state2) {
     let asked = {}, problems = [];
     for (let name of NUMBERS) {
@@ -593,9 +599,9 @@
     }
     return known2;
   }
-  function check({ name, least, most }, value2) {
-    if (value2 >= least && (most === null || value2 <= most)) return;
-    let bounds = most === null ? `at least ${commas(least)}` : least === most ? commas(most) : `${commas(least)} to ${commas(most)}`;
+  function check({ name, least: least2, most }, value2) {
+    if (value2 >= least2 && (most === null || value2 <= most)) return;
+    let bounds = most === null ? `at least ${commas(least2)}` : least2 === most ? commas(most) : `${commas(least2)} to ${commas(most)}`;
     throw new Refused(`${name} is ${commas(value2)}; this model takes ${bounds}.`);
   }
   function lineBytes(plan, precision, asked = {}) {
@@ -634,7 +640,7 @@
   function show2(form, results, items) {
     let state2 = said(form), reading = read(state2), found = sorted(passing(models(), reading), one(state2, "sort") ?? "name", ""), order = one(state2, "q") && usual(form) ? sorted(found, "", one(state2, "q") ?? "") : found, shown = new Set(order.map((model) => model.slug));
     for (let [slug, item] of items) item.hidden = !shown.has(slug);
-    results.append(...order.map((model) => items.get(model.slug)).filter((item) => item !== void 0)), announceCount(order, models().length), complain2(form, reading);
+    results.append(...order.map((model) => items.get(model.slug)).filter((item) => item !== void 0)), announceCount(order, models().length), complain(form, reading);
     for (let facet of all("[data-facet]", HTMLElement, form)) tally(facet, state2, reading);
   }
   function usual(form) {
@@ -646,7 +652,7 @@
     let empty = byId("empty", HTMLElement);
     empty && (empty.hidden = found.length > 0);
   }
-  function complain2(form, { problems }) {
+  function complain(form, { problems }) {
     for (let name of ["since", "until", "params"]) {
       let control = form.elements.namedItem(name);
       if (!(control instanceof HTMLInputElement)) continue;
@@ -700,10 +706,10 @@
   }
   function ask(form, plan) {
     for (let name of NUMBERS) {
-      let field = form.elements.namedItem(name);
-      if (!(field instanceof HTMLInputElement)) continue;
-      let variable = plan?.variables.find((one2) => one2.name === name), place = field.closest("label") ?? field;
-      place.hidden = !variable, field.placeholder = variable ? variable.default === null ? "as context" : commas(variable.default) : "", field.title = variable?.why ?? "";
+      let field2 = form.elements.namedItem(name);
+      if (!(field2 instanceof HTMLInputElement)) continue;
+      let variable = plan?.variables.find((one2) => one2.name === name), place = field2.closest("label") ?? field2;
+      place.hidden = !variable, field2.placeholder = variable ? variable.default === null ? "as context" : commas(variable.default) : "", field2.title = variable?.why ?? "";
     }
   }
   function sizingOf(plans, name, asking) {
@@ -717,15 +723,12 @@
     } catch (error) {
       return alert(error.message);
     }
-    let sum = [...lines.values()].reduce((a, b) => a + b, 0n), rows = plan.lines.map(({ name: what, why }) => {
-      let number = lines.get(what) ?? 0n;
-      return { cells: [what, bytes(number), commas(number), why ?? ""] };
-    }), columns2 = [{ title: "What" }, { title: "Size", number: !0 }, { title: "Bytes", number: !0 }, { title: "Why" }], foot = { cells: ["All together", bytes(sum), commas(sum), ""] };
-    return [...rows.length ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns2, rows, [foot])), gpusFor(sum)] : [], ...plan.leaves_out.map((sentence2) => make("p", { class: "why" }, sentence2))];
+    let sum = [...lines.values()].reduce((a, b) => a + b, 0n), told = plan.lines.some(({ why }) => why), row2 = (what, number, why) => ({ cells: [what, bytes(number), commas(number), ...told ? [why] : []] }), rows = plan.lines.map(({ name: what, why }) => row2(what, lines.get(what) ?? 0n, why ?? "")), columns3 = [{ title: "What" }, { title: "Size", number: !0 }, { title: "Bytes", number: !0 }, ...told ? [{ title: "Why" }] : []], foot = row2("All together", sum, "");
+    return [...rows.length ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns3, rows, [foot])), gpusFor(sum)] : [], ...plan.leaves_out.map((sentence2) => make("p", { class: "why" }, sentence2))];
   }
   function gpusFor(sum) {
     let fitting = (shared().gpus ?? []).filter((gpu) => sum <= BigInt(gpu.bytes));
-    return fitting.length ? make("p", {}, `Fits ${fitting.map(({ name }) => name).join(", ")}.`) : make("p", {}, "Fits none of the GPUs that the atlas knows.");
+    return fitting.length ? make("p", {}, `Fits one ${fitting.map(({ name }) => name).join(" or ")}.`) : make("p", {}, "Fits no single GPU that the atlas knows.");
   }
 
   // src/fits.ts
@@ -746,9 +749,11 @@
   }
   function show4(body, state2) {
     let asking = question(state2), memory = memoryOf(state2), problems = [...asking.problems, ...typeof memory == "string" ? [memory] : []];
-    if (complain(problems), problems.length || typeof memory == "string") return;
+    if (refuse(problems), problems.length || typeof memory == "string") return;
     let all2 = Object.entries(shared().plans ?? {}), answers = all2.map(([name, plans]) => answer(name, plans, asking, memory)).filter((one2) => one2 !== null);
     answers.sort((a, b) => +(b.room >= 0n) - +(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1)), fill(body, ...answers.map((one2) => row(one2, asking, state2)));
+    let plan = all2.map(([, plans]) => plans[asking.task]).find((one2) => typeof one2 == "object" && one2.lines.length > 0), caption = body.closest("table")?.caption;
+    caption && typeof plan == "object" && fill(caption, plan.leaves_out.at(-1) ?? "");
     let fitting = answers.filter(({ room }) => room >= 0n);
     announceCount(fitting, answers.length, "sizes fit");
     let refused = all2.length - answers.length;
@@ -908,14 +913,177 @@
     return { slug: model.slug, ...Object.fromEntries(kept.map(([key]) => [key, model[key] ?? null])) };
   }
 
+  // src/variation.ts
+  var variation_exports = {};
+  __export(variation_exports, {
+    argumentsAt: () => argumentsAt,
+    countsAt: () => countsAt,
+    least: () => least,
+    partsAt: () => partsAt,
+    plansAt: () => plansAt,
+    problemsOf: () => problemsOf,
+    step: () => step
+  });
+  function argumentsAt(variation, asked) {
+    return Object.fromEntries(variation.arguments.map(({ name, value: value2 }) => [name, asked[name] ?? value2]));
+  }
+  function step({ multiple, of }, at) {
+    return multiple * (of === null ? 1 : at[of] ?? 1);
+  }
+  function least(argument, at) {
+    return argument.least * step(argument, at);
+  }
+  function problemsOf(variation, at) {
+    return variation.arguments.flatMap((argument) => {
+      let { name, multiple, of } = argument, [value2, by, from] = [at[name] ?? 0, step(argument, at), least(argument, at)];
+      if (Number.isSafeInteger(value2) && value2 >= from && value2 % by === 0) return [];
+      let near = Math.max(from, Math.round(value2 / by) * by) || from, rule = [multiple > 1 ? commas(multiple) : "", of ? `${of}, which is ${commas(at[of] ?? 0)}` : ""].filter(Boolean).join(" times ");
+      return value2 % by !== 0 ? [`${name} is ${commas(value2)}; give a multiple of ${rule}: ${commas(near)}.`] : [value2 < from ? `${name} is ${commas(value2)}; give at least ${commas(from)}.` : `${name} is ${commas(value2)}, too large to count with.`];
+    });
+  }
+  function countsAt(variation, at) {
+    let { total: total2, active, embedding, non_embedding } = variation, count = (formula) => Number(evaluate(formula, at));
+    return { total: count(total2), active: count(active), embedding: count(embedding), non_embedding: count(non_embedding) };
+  }
+  function partsAt(variation, at) {
+    return Object.entries(variation.parts).map(([path, formula]) => [path, Number(evaluate(formula, at))]);
+  }
+  function plansAt(variation, at, published) {
+    return Object.fromEntries(
+      Object.entries(variation.plans).map(([task, varied]) => [task, planAt(task, varied, at, published[task])])
+    );
+  }
+  function planAt(task, { lines, variables, precisions }, at, published) {
+    let bound = (one2) => one2 === null || typeof one2 == "number" ? one2 : Number(evaluate(one2, at)), told = variables.map(({ name, ...bounds }) => {
+      let why = published?.variables.find((variable) => variable.name === name)?.why ?? "";
+      return { name, default: bound(bounds.default), least: bound(bounds.least) ?? 1, most: bound(bounds.most), why };
+    });
+    return {
+      task,
+      lines: unlike(lines),
+      variables: told,
+      precisions: Object.fromEntries(Object.entries(precisions).map(([name, numbers]) => [name, { ...numbers, ...at }])),
+      leaves_out: published?.leaves_out ?? []
+    };
+  }
+  function unlike(lines) {
+    let seen = /* @__PURE__ */ new Map();
+    return lines.map(({ name, part, formula }) => {
+      let before = seen.get(name) ?? 0;
+      return seen.set(name, before + 1), { name: before ? `${name} (${before + 1})` : name, part, formula };
+    });
+  }
+
+  // src/whatif.ts
+  var SECTIONS = ["what-if-counts", "what-if-diff", "what-if-sizing"], REACH = 4;
+  function mountWhatIf() {
+    let form = byId("what-if", HTMLFormElement), place = byId("arguments", HTMLElement), input = form?.elements.namedItem("m");
+    form && place && input instanceof HTMLInputElement && new WhatIf(form, place, input);
+  }
+  var WhatIf = class {
+    constructor(form, place, input) {
+      this.form = form;
+      this.place = place;
+      this.input = input;
+      combobox(input), restore(form, readState()), input.addEventListener("change", () => {
+        this.take(/* @__PURE__ */ new Map());
+      }), form.addEventListener("input", (event) => event.target !== input && this.show()), form.addEventListener("submit", (event) => {
+        event.preventDefault(), this.chosen?.name !== input.value && this.take(/* @__PURE__ */ new Map());
+      }), form.addEventListener("reset", (event) => {
+        event.preventDefault(), this.take(/* @__PURE__ */ new Map());
+      }), this.take(readState());
+    }
+    form;
+    place;
+    input;
+    chosen = null;
+    turn = 0;
+    /** Take the model that the form names, with what a state says of its arguments. */
+    async take(state2) {
+      let turn = ++this.turn, name = this.input.value.trim();
+      if (!name) return this.nothing([]);
+      try {
+        let chosen = await choose(name);
+        if (turn !== this.turn) return;
+        this.chosen = chosen, this.offer(chosen.size.variation), restore(this.form, state2), this.show();
+      } catch (error) {
+        turn === this.turn && this.nothing([error.message]);
+      }
+    }
+    nothing(problems) {
+      this.chosen = null, fill(this.place), refuse(problems);
+      for (let id of SECTIONS) fillSection(byId(id, HTMLElement));
+    }
+    offer(variation) {
+      let own = variation ? argumentsAt(variation, {}) : {};
+      fill(this.place, ...(variation?.arguments ?? []).map((argument) => field(argument, own))), variation || fill(this.place, make("p", { class: "empty" }, "What this size is made of cannot vary here; below is what was published."));
+    }
+    show() {
+      if (!this.chosen) return;
+      let { name, size } = this.chosen, variation = size.variation, state2 = said(this.form), asked = variation ? read2(variation, state2) : {}, at = variation ? argumentsAt(variation, asked) : {}, beyond = [...beyondDefaults(this.form)].filter(([key]) => key !== this.input.name);
+      writeState(new Map([[this.input.name, [name]], ...beyond])), variation && this.follow(variation, at);
+      let asking = question(state2);
+      ask(this.form, size.plans[asking.task]);
+      let problems = variation ? problemsOf(variation, at) : [];
+      if (refuse(problems), problems.length) return;
+      let [counts, diff, sizing] = SECTIONS.map((id) => byId(id, HTMLElement)), plans = variation ? plansAt(variation, at, size.plans) : size.plans;
+      fillSection(counts ?? null, ...countTable(size, variation, at)), fillSection(diff ?? null, ...changes(size, variation, at)), fillSection(sizing ?? null, ...sizingOf(plans, name, asking));
+    }
+    /** Have each field go in the steps that the others leave it: a width in those of its heads. */
+    follow(variation, at) {
+      for (let argument of variation.arguments) {
+        let [by, from] = [step(argument, at), least(argument, at)];
+        for (let input of all("input", HTMLInputElement, this.place))
+          input.dataset.argument === argument.name && (input.step = String(by), input.min = String(from));
+      }
+    }
+  };
+  function field(argument, own) {
+    let { name, value: value2 } = argument, [by, from] = [step(argument, own), least(argument, own)], id = freshId("argument"), shared2 = { "data-argument": name, min: from, step: by, value: value2 }, number = make("input", { id, name, type: "number", inputmode: "numeric", ...shared2 }), far = Math.max(from + by, Math.ceil(value2 * REACH / by) * by), slider = make("input", { type: "range", max: far, "aria-label": `${name}, slider`, ...shared2 });
+    return slider.addEventListener("input", () => number.value = slider.value), number.addEventListener("input", () => slider.value = number.value), make("div", { class: "argument" }, make("label", { for: id }, name), number, slider);
+  }
+  function read2(variation, state2) {
+    let values2 = variation.arguments.map(({ name, value: value2 }) => [name, Number(one(state2, name) || value2)]);
+    return Object.fromEntries(values2.map(([name, value2]) => [name, Number.isInteger(value2) ? value2 : 0]));
+  }
+  var COUNTS = { total: "All", active: "Of these, active for a token", embedding: "In embeddings", non_embedding: "Elsewhere" };
+  function countTable(size, variation, at) {
+    let now = variation ? countsAt(variation, at) : size.count, rows = Object.keys(COUNTS).map((key) => {
+      let [before, after] = [size.count[key], now[key]];
+      return { cells: [COUNTS[key], commas(before), commas(after), signed(after - before)], ...before === after ? {} : { class: "differs" } };
+    });
+    return [scroller("Parameters", table("Parameters", columns2("Parameters"), rows))];
+  }
+  var columns2 = (first) => [
+    { title: first },
+    { title: "Published", number: !0 },
+    { title: "Now", number: !0 },
+    { title: "Difference", number: !0 }
+  ];
+  function changes(size, variation, at) {
+    let changed = (variation?.arguments ?? []).filter(({ name, value: value2 }) => at[name] !== value2);
+    if (!variation || !changed.length) return [make("p", {}, "Nothing yet: these are the published sizes.")];
+    let told = changed.map(({ name, value: value2 }) => {
+      let now2 = at[name] ?? value2;
+      return { cells: [make("code", {}, name), commas(value2), commas(now2), signed(now2 - value2)] };
+    }), rows = attributed([size.parts, partsAt(variation, at)]).map(({ path, counts: [before = 0, after = 0], gains: [, gain = 0] }) => ({
+      cells: [make("code", {}, path), commas(before), commas(after), signed(gain)],
+      ...gain ? { class: "differs" } : {}
+    })), now = countsAt(variation, at).total, foot = { cells: ["All parameters", commas(size.count.total), commas(now), signed(now - size.count.total)] };
+    return [
+      scroller("Changed arguments", table("Arguments", columns2("Argument"), told)),
+      scroller("Parameters by part", table("Parameters by part", columns2("Part"), rows, [foot]))
+    ];
+  }
+
   // src/main.ts
   function reveal() {
     for (let element of all("[data-needs-script]", HTMLElement)) element.hidden = !1;
   }
   function mount2() {
-    reveal(), mountSearch(), mountTable(), mountSizing(), mountCompare(), mountFits(), mountFigures(), mountLists(), mountCopies();
+    reveal(), mountSearch(), mountTable(), mountSizing(), mountCompare(), mountFits(), mountWhatIf(), mountFigures(), mountLists(), mountCopies();
     let beside = byId("compare-with", HTMLFormElement)?.querySelector("input[list]");
-    beside instanceof HTMLInputElement && combobox(beside), Object.assign(shared(), { ready: !0, choose, evaluate, lineBytes });
+    beside instanceof HTMLInputElement && combobox(beside), Object.assign(shared(), { ready: !0, choose, evaluate, lineBytes, variations: variation_exports });
   }
   document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", mount2) : mount2();
 })();
