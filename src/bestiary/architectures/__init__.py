@@ -219,6 +219,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gopher": Architecture(transfo_xl.gopher, "causal-lm", _DECODER),
     "xlnet": Architecture(xlnet.xlnet, "causal-lm", _XLNET),
     "llama": Architecture(llama.llama, "causal-lm", _LLAMA),
+    "llama3_1": Architecture(llama.llama3_1, "causal-lm", _LLAMA),
     "mistral": Architecture(llama.mistral, "causal-lm", _LLAMA),
     "qwen2": Architecture(llama.qwen2, "causal-lm", _LLAMA),
     "qwen3": Architecture(llama.qwen3, "causal-lm", _LLAMA),

@@ -20,6 +20,7 @@ from bestiary.spec import (
     Parallel,
     QKNorm,
     QKNormAttention,
+    RampScaling,
     Residual,
     RMSNorm,
     Rotary,
@@ -70,6 +71,14 @@ def llama(
 
 
 _NO_BIASES = {"attention_bias": False, "mlp_bias": False}
+
+
+@varies(llama, vocab=128256, length=131072, eps=1e-5, base=500000.0, fixed={"scaling": None})
+def llama3_1(
+    model: Transformer, *, factor: float = 8.0, trained: int = 8192, low: float = 1.0, high: float = 4.0
+) -> Transformer:
+    """Llama 3.1 (Llama Team 2024): LLaMA whose slow rotations are slowed further, past ``trained`` positions."""
+    return model.at("stack.layers[*].attn.position.scaling", RampScaling(factor, trained, low, high))
 
 
 @varies(llama, length=32768, eps=1e-5, fixed=_NO_BIASES)
