@@ -141,12 +141,15 @@ def _mark(entry: Entry, found: Sequence[Sized], calendar: Calendar, scale: _Scal
 
 
 def _line(entry: Entry, found: Sequence[Sized], mark: Mark, looks: Mapping[str, Look]) -> str:
-    """Return the small dots of an entry's other sizes on their line; it lies below all labels."""
+    """Return the small dots of an entry's other sizes on their line; it lies below all labels.
+
+    It is marked like an edge from the entry to itself, so that it fades where the entry does.
+    """
     color = looks[entry.facts.family.value].color
     d = f"M{number(mark.x)} {number(mark.y)}V{number(mark.foot)}"
     dots = [element("circle", cx=mark.x, cy=y, r=_SMALL, fill=color) for y in mark.others]
     line = element("path", d=d, stroke=color, stroke_width=0.8, opacity=0.6)
-    return linked(None, _said(entry, found), line, *dots)
+    return linked(None, _said(entry, found), line, *dots, class_="edge", data_parent=entry.slug, data_child=entry.slug)
 
 
 def _said(entry: Entry, found: Sequence[Sized]) -> str:
