@@ -17,11 +17,25 @@ to evaluate one, in any language.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bestiary.errors import BestiaryError
+
+_in_full: ContextVar[bool] = ContextVar("in_full", default=False)
+
+
+@contextmanager
+def in_full() -> Generator[None]:
+    """Have what chooses and divides do so when it is evaluated, so that no form depends on the numbers in it."""
+    before = _in_full.set(True)
+    try:
+        yield
+    finally:
+        _in_full.reset(before)
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ def formula(value: Formula | int | str) -> Formula:
 def least(*of: Formula | int | str) -> Formula:
     """Return the least of several; where all are numbers, a number."""
     formulas = tuple(map(formula, of))
-    if not any(one.variables() for one in formulas):
+    if not _in_full.get() and not any(one.variables() for one in formulas):
         return formula(min(one.evaluate({}) for one in formulas))
     return Formula(((1, (Least(formulas),)),))
 
@@ -123,16 +137,27 @@ def least(*of: Formula | int | str) -> Formula:
 def most(left: Formula, right: Formula) -> Formula:
     """Return the greater of two: the one that has more of every term, else their sum without the least of them."""
     signs = [number > 0 for number, _ in (left - right).terms]
+    if _in_full.get():
+        return left + right - least(left, right)
     if all(signs):  # no factor is ever negative
         return left
     return left + right - least(left, right) if any(signs) else right
+
+
+def greatest(numbers: Iterable[int]) -> Formula:
+    """Return the greatest of several numbers; ``in_full``, all of them, as the least of their opposites."""
+    known = tuple(numbers)
+    if _in_full.get() and known:
+        return Formula(((-1, (Least(tuple(formula(-number) for number in known)),)),))
+    return formula(max(known, default=0))
 
 
 def quotient(over: Formula | int | str, by: Formula | int | str) -> Formula:
     """Return one divided by another, rounded up; where both are numbers, a number."""
     over, by = formula(over), formula(by)
     ratio = Quotient(over, by)
-    return Formula(((1, (ratio,)),)) if over.variables() | by.variables() else formula(_value(ratio, {}))
+    varies = _in_full.get() or over.variables() | by.variables()
+    return Formula(((1, (ratio,)),)) if varies else formula(_value(ratio, {}))
 
 
 def _sum(terms: Iterable[Term]) -> Formula:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from bestiary.sizing.formula import Formula, greatest
 from bestiary.sizing.layers import owned
 from bestiary.sizing.linear import Linear, maps
 from bestiary.sizing.maps import has_maps
@@ -36,7 +37,7 @@ def matrices(spec: Model) -> list[Matrix]:
     ]
 
 
-def at_hand(spec: Model, trained: bool) -> int:
+def at_hand(spec: Model, trained: bool) -> Formula:
     """Return how many numbers a backward pass makes of a token at most before it may let others go.
 
     Trained maps keep what they read, which is let go as its gradient is made: that of the widest vectors is on top.
@@ -44,7 +45,7 @@ def at_hand(spec: Model, trained: bool) -> int:
     nonlinearity are.
     """
     found = matrices(spec)
-    widest = max((one.linear.outputs for one in found), default=0)
+    widest = greatest(one.linear.outputs for one in found)
     gated = any(one.name == "gate" for one in found)
     return widest + spec.dim if trained else widest * (2 + gated)
 

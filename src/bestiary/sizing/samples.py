@@ -10,10 +10,12 @@ from typing import TypeAlias
 
 from bestiary.errors import BestiaryError
 from bestiary.sizing.count import count
+from bestiary.sizing.formula import in_full
 from bestiary.sizing.plan import plan
 from bestiary.sizing.polynomials import Polynomial, Powers, basis, degree, solve, together
 from bestiary.sizing.skeleton import Form, taken_apart
 from bestiary.sizing.space import Space
+from bestiary.spec import Model
 
 Key: TypeAlias = "tuple[str, str | int]"
 """Of a number: a part of the model by its path, the idle parameters, or a number of a task's plan by its place."""
@@ -24,6 +26,8 @@ IDLE: Key = ("idle", "")
 """Parameters that a token does not pass through."""
 
 _COUNTS = ("parts", "idle")
+_TIMES = 64
+"""Bytes of a parameter are no more."""
 _MOST = 100
 """Unknowns that are worth their samples."""
 _STEPS, _EXTRA, _HELD_OUT = 4, 3, 4
@@ -48,7 +52,7 @@ class Samples:
         self._random = Random(0)
         spec = space.make(space.base)
         for task in tasks:
-            self.forms[task], numbers = taken_apart(plan(spec, task))
+            self.forms[task], numbers = _apart(spec, task)
             self.numbers[task] = len(numbers)
         parts = tuple(count(spec).parts)
         for place, (one, times) in enumerate(zip(space.free, space.base, strict=True)):
@@ -63,12 +67,13 @@ class Samples:
         """Return the polynomial of each number; raises ``Blame`` where an argument has none."""
         by_basis: defaultdict[tuple[Powers, ...], list[Key]] = defaultdict(list)
         bases = self._bases()
-        totals = [key for key in bases if key[0] in self.forms and self._is_total(key)]
+        totals = {key: times for key in bases if key[0] in self.forms and (times := self._times_total(key))}
         for key, products in bases.items():
-            if key not in totals:
+            if len(products) > _MOST and key not in totals:
+                self._reject(key, self.space.free[-1].name, hope=False)
+        for key, products in bases.items():
+            if key not in totals and self._wanted(key):
                 by_basis[products].append(key)
-        if max(map(len, by_basis)) > _MOST:
-            raise Blame(self.space.free[-1].name, hope=False)
         points = self._points(max(map(len, by_basis)) + _EXTRA)
         answers = [self._at(point) for point in points]
         found: dict[Key, Polynomial] = {}
@@ -80,7 +85,9 @@ class Samples:
                     self._reject(key, self.space.free[-1].name)
                 else:
                     found[key] = polynomial
-        found |= dict.fromkeys(totals, together(one for key, one in found.items() if key[0] == "parts"))
+        total = together(one for key, one in found.items() if key[0] == "parts")
+        for key, times in totals.items():
+            found[key] = together([total] * times)
         self._hold_out(found)
         return {key: one for key, one in found.items() if self._wanted(key)}
 
@@ -134,15 +141,17 @@ class Samples:
     def _hold_out(self, found: dict[Key, Polynomial]) -> None:
         """Compare the polynomials with answers that they were not made from."""
         base = self.space.base
-        far = [tuple(self._random.randint(1, times + 2) for times in base) for _ in range(_HELD_OUT)]
-        single = [_moved(base, {place: self._random.randint(1, times + 2)}) for place, times in enumerate(base)]
+        free = self.space.free
+        bounds = [(one.least, max(one.least, times) + 2) for one, times in zip(free, base, strict=True)]
+        far = [tuple(self._random.randint(*both) for both in bounds) for _ in range(_HELD_OUT)]
+        single = [_put(base, place, self._random.randint(*both)) for place, both in enumerate(bounds)]
         for place, point in enumerate((*single, base, *far)):
             answer = self._ask(point)
             if answer is None:
                 continue
             for key in found.keys() | answer.keys():
                 if self._wanted(key) and (key not in found or found[key].at(point) != answer.get(key, 0)):
-                    self._reject(key, self.space.free[min(place, len(base) - 1)].name)
+                    self._reject(key, free[min(place, len(base) - 1)].name)
 
     def _is_like(self, parts: tuple[str, ...], space: Space, point: Point) -> bool:
         """Return whether a size has the parts of the first one, and plans of the same form."""
@@ -150,22 +159,25 @@ class Samples:
             spec = space.make(point)
         except BestiaryError:
             return False
-        alike = (taken_apart(plan(spec, task))[0] == form for task, form in self.forms.items())
+        alike = (_apart(spec, task)[0] == form for task, form in self.forms.items())
         return tuple(count(spec).parts) == parts and all(alike)
 
-    def _is_total(self, key: Key) -> bool:
-        """Return whether a plan's number has been that of all parameters at every point so far."""
+    def _times_total(self, key: Key) -> int:
+        """Return how many times all parameters a plan's number has been at every point so far; 0 if no such number."""
         answers = [answer for answer in self._asked.values() if answer is not None]
-        return all(answer.get(key) == sum(answer[part] for part in answer if part[0] == "parts") for answer in answers)
+        totals = [sum(answer[part] for part in answer if part[0] == "parts") for answer in answers]
+        times = answers[0].get(key, 0) // totals[0] if totals[0] else 0
+        same = all(answer.get(key) == times * total for answer, total in zip(answers, totals, strict=True))
+        return times if same and 0 < times <= _TIMES else 0
 
-    def _reject(self, key: Key, name: str) -> None:
+    def _reject(self, key: Key, name: str, hope: bool = True) -> None:
         """Leave out the task whose plan has no polynomial; where a count has none, an argument is to blame.
 
         So is a depth, of which every other layer may be of another kind: it can take two steps at once.
         """
         depths = [one.name for one in self.space.free if one.name.endswith("depth") and one.multiple == 1]
         if key[0] in _COUNTS or name in depths:
-            raise Blame(name)
+            raise Blame(name, hope)
         self.forms.pop(key[0], None)
 
     def _wanted(self, key: Key) -> bool:
@@ -193,12 +205,17 @@ class Samples:
         answer: Answer = {("parts", path): number for path, number in counted.parts.items()}
         answer[IDLE] = counted.total - counted.active
         for task in list(self.forms):
-            form, numbers = taken_apart(plan(spec, task))
+            form, numbers = _apart(spec, task)
             if form == self.forms[task]:
                 answer |= {(task, place): number for place, number in enumerate(numbers)}
             else:
                 del self.forms[task]
         return answer
+
+
+def _apart(spec: Model, task: str) -> tuple[Form, list[int]]:
+    with in_full():
+        return taken_apart(plan(spec, task))
 
 
 def _put(point: Point, place: int, times: int) -> Point:

@@ -115,10 +115,10 @@ class Space:
         return replace(self, free=tuple(argument if one.name == argument.name else one for one in self.free))
 
     def coarser(self, name: str) -> Space:
-        """Return the space in which an argument takes steps twice as long, or none where it cannot."""
+        """Return the space in which a depth takes steps twice as long, as layers may alternate, and others none."""
         place = [one.name for one in self.free].index(name)
         one, times = self.free[place], self.base[place]
-        if times % 2 or times < 4 or one.multiple >= max(STEPS):
+        if not name.endswith("depth") or times % 2 or times < 4 or one.multiple >= max(STEPS):
             return self.without(name)
         return self.put(replace(one, multiple=2 * one.multiple, least=-(-one.least // 2)))
 

@@ -188,7 +188,7 @@ def _pass(spec: Model, trained: Trained, whose: str = "") -> Iterator[Line]:
     working = held.rows * numbers * NUMBER + _CHECKPOINTING * held.largest
     yield Line(
         f"{whose}layer at hand", "activations", most(working, logits) - logits,
-        f"Gradients inside of a layer, {numbers:,} numbers a token, and with checkpointing the layer's activations "
+        f"Gradients inside of a layer, {numbers} numbers a token, and with checkpointing the layer's activations "
         "again: as much as that is more than the logits, which are gone by then.",
     )  # fmt: skip
 

@@ -35,6 +35,9 @@ from bestiary.sizing.space import Argument, explore
 KEPT = frozenset({"context", "batch", "source", "rank", "block", "number", "master", "block_bytes", "checkpointing"})
 """Names that plans use themselves: an argument that is called so stays as it is."""
 
+_TRIES = 12
+"""Arguments that are given up, or made coarser, before a model is left as it is."""
+
 
 @dataclass(frozen=True)
 class Variation:
@@ -63,7 +66,9 @@ class Variation:
 def vary(function: str, arguments: Mapping[str, Any], tasks: Iterable[str] = tuple(TASKS)) -> Variation | None:
     """Return the counts and plans of a size as formulas of its arguments, or ``None`` where none can vary."""
     space = explore(function, arguments, KEPT)
-    while space.free:
+    for _ in range(_TRIES):
+        if not space.free:
+            break
         try:
             return _variation(Samples(space, tuple(tasks)))
         except Blame as blame:
