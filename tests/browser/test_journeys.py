@@ -157,3 +157,22 @@ def test_what_fits_says_why(visit: Visits, addresses: dict[str, str]) -> None:
     page.locator("input[name=bytes]").fill("a lot")
     expect(page.locator(".problem")).to_contain_text("no amount of memory")
     assert opened.problems == []
+
+
+def faded(page: Page) -> set[str]:
+    """Return the models that a drawing holds back."""
+    return set(page.evaluate("[...document.querySelectorAll('.figure a.faded')].map(a => a.dataset.slug)"))
+
+
+def test_a_family_and_a_line_of_descent_stand_out(visit: Visits, addresses: dict[str, str]) -> None:
+    opened = visit(addresses["files"])
+    page = opened.go("tree.html?family=BERT")
+    others = {slug for slug in bestiary.list_models() if bestiary.entry(slug).facts.family.value != "BERT"}
+    assert {"gpt", "llama"} <= others and faded(page) == others
+    page.locator(".figure a[data-slug=roberta]").focus()
+    assert not {"roberta", "bert", "gpt", "transformer"} & faded(page) and {"albert", "llama"} <= faded(page)
+    page.locator("#highlight select").focus()
+    assert faded(page) == others
+    page.locator("#highlight select").select_option("")
+    assert faded(page) == set() and "family" not in page.url
+    assert opened.problems == []

@@ -11,6 +11,9 @@ PAGES = {
     "model": "models/bert.html",
     "undisclosed model": "models/gpt-3.5.html",
     "table": "table.html",
+    "tree": "tree.html",
+    "timeline": "timeline.html",
+    "parameters": "parameters.html",
     "compare, nothing chosen": "compare.html",
     "compare": "compare.html?m=bert:base&m=roberta:base&m=gpt-2",
     "fits": "fits.html",
@@ -56,7 +59,7 @@ def test_a_phone_never_scrolls_a_page_sideways(kind: str, visit: Visits, address
     page.set_viewport_size(DESK)
 
 
-@pytest.mark.parametrize("path", ["models/bert.html", "table.html", "index.html"])
+@pytest.mark.parametrize("path", ["models/bert.html", "table.html", "index.html", "tree.html"])
 def test_a_page_is_readable_without_a_script(path: str, visit: Visits, addresses: dict[str, str]) -> None:
     opened = visit(addresses["files"], java_script_enabled=False)
     opened.page.goto(addresses["files"] + path)

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 WAYS = ("served", "files")
 PHONE, DESK = {"width": 375, "height": 700}, {"width": 1200, "height": 800}
+PATIENCE = 120_000  # milliseconds: on a busy machine a server takes its time to make a page
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Visits:
     def __call__(self, root: str, **options: object) -> Visit:
         context = self.browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **options})
         self.contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         visit = Visit(context.new_page(), root)
 
         def within(route: Route) -> None:

@@ -50,7 +50,7 @@ function show(body: HTMLTableSectionElement, state: State): void {
   const answers = asked.filter((one) => one !== null);
   answers.sort((a, b) => Number(b.room >= 0n) - Number(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1));
   fill(body, ...answers.map((one) => row(one, asking, state)));
-  const plan = all.map(([, plans]) => plans[asking.task]).find((one) => typeof one === "object" && one.lines.length > 0);
+  const plan = all.map(([, plans]) => plans[asking.task]).find((one) => typeof one === "object" && one.complete);
   const caption = body.closest("table")?.caption;
   if (caption && typeof plan === "object") fill(caption, plan.leaves_out.at(-1) ?? "");
   const fitting = answers.filter(({ room }) => room >= 0n);
@@ -74,7 +74,7 @@ function memoryOf(state: State): bigint | string {
 /** Return what one size takes; null where it cannot be asked: no such task, precision or length. */
 function answer(name: string, plans: SizePlans, asking: Question, memory: bigint): Answer | null {
   const plan = plans[asking.task];
-  if (typeof plan !== "object" || !plan.lines.length) return null;
+  if (typeof plan !== "object" || !plan.complete) return null;
   try {
     const all = total(plan, asking.precision, asking.asked);
     const longest = all <= memory || fitsShorter(plan, asking, memory) ? largestContext(plan, asking.precision, asking.asked, memory) : null;

@@ -13,41 +13,24 @@ export function signed(value: number | bigint): string {
   return value > 0 ? `+${commas(value)}` : `−${commas(-value)}`;
 }
 
-const SCALES: readonly (readonly [number, string])[] = [
-  [1e12, "T"],
-  [1e9, "B"],
-  [1e6, "M"],
-  [1e3, "K"],
-];
-
-/** Return a number of parameters in three figures: `124M`, `1.56B`. */
-export function short(value: number): string {
-  for (const [scale, letter] of SCALES) {
-    if (value >= scale * 0.9995) return threeFigures(value / scale) + letter;
-  }
-  return String(value);
-}
-
 function threeFigures(value: number): string {
-  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
   return value.toFixed(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
 }
 
 const UNITS: readonly (readonly [number, string])[] = [
-  [2 ** 40, "TiB"],
-  [2 ** 30, "GiB"],
-  [2 ** 20, "MiB"],
-  [2 ** 10, "KiB"],
+  [1e12, "TB"],
+  [1e9, "GB"],
+  [1e6, "MB"],
+  [1e3, "kB"],
 ];
 
-/** Return bytes in three figures of a power of two: `15 GiB`, `128 KiB`. */
+/** Return bytes in three figures, in powers of ten as memory is sold: `13.5 GB`. */
 export function bytes(value: number | bigint): string {
   const size = Number(value);
   if (size < 0) return `−${bytes(-size)}`;
-  for (const [scale, unit] of UNITS) {
-    if (size >= scale * 0.9995) return `${threeFigures(size / scale)} ${unit}`;
-  }
-  return `${size} bytes`;
+  for (const [scale, unit] of UNITS) if (size >= scale) return `${threeFigures(size / scale)} ${unit}`;
+  return `${size} B`;
 }
 
 const WRITTEN = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b(?:ytes)?)?\s*$/i;

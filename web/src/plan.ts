@@ -24,6 +24,8 @@ export interface Plan {
   readonly lines: readonly Line[];
   readonly variables: readonly Variable[];
   readonly precisions: Readonly<Record<string, Values>>;
+  /** Whether its lines are all that the task takes; if not, their sum is no answer to whether a model fits. */
+  readonly complete: boolean;
   readonly leaves_out: readonly string[];
 }
 

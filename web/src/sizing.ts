@@ -69,7 +69,7 @@ export function sizingOf(plans: Readonly<Record<string, Plan>>, name: string, as
   const columns = [{ title: "What" }, { title: "Size", number: true }, { title: "Bytes", number: true }, ...(told ? [{ title: "Why" }] : [])];
   const foot = row("All together", sum, "");
   const children: Child[] = rows.length
-    ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns, rows, [foot])), gpusFor(sum)]
+    ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns, rows, [foot])), plan.complete && gpusFor(sum)]
     : [];
   return [...children, ...plan.leaves_out.map((sentence) => make("p", { class: "why" }, sentence))];
 }

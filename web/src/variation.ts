@@ -96,6 +96,7 @@ function planAt(task: string, { lines, variables, precisions }: VariedPlan, at: 
     lines: unlike(lines),
     variables: told,
     precisions: Object.fromEntries(Object.entries(precisions).map(([name, numbers]) => [name, { ...numbers, ...at }])),
+    complete: published?.complete ?? true,
     leaves_out: published?.leaves_out ?? [],
   };
 }

@@ -1,4 +1,4 @@
-/* Built by `make web` from web/, sha256 0a2c244a19b4fd509d2b213d12996344567fcf24d7a7a6e01faeacb5cb0a22d3: edit there. */
+/* Built by `make web` from web/, sha256 2da1287edca6b99d850663ede98c8613c08110022e2177886cbaf6a6e8905664: edit there. */
 "use strict";
 (() => {
   var __defProp = Object.defineProperty;
@@ -364,21 +364,20 @@
     return value2 === 0 || value2 === 0n ? "0" : value2 > 0 ? `+${commas(value2)}` : `−${commas(-value2)}`;
   }
   function threeFigures(value2) {
-    let digits = value2 < 9.995 ? 2 : value2 < 99.95 ? 1 : 0;
+    let digits = value2 < 10 ? 2 : value2 < 100 ? 1 : 0;
     return value2.toFixed(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
   }
   var UNITS = [
-    [2 ** 40, "TiB"],
-    [2 ** 30, "GiB"],
-    [2 ** 20, "MiB"],
-    [2 ** 10, "KiB"]
+    [1e12, "TB"],
+    [1e9, "GB"],
+    [1e6, "MB"],
+    [1e3, "kB"]
   ];
   function bytes(value2) {
     let size = Number(value2);
     if (size < 0) return `−${bytes(-size)}`;
-    for (let [scale, unit] of UNITS)
-      if (size >= scale * 0.9995) return `${threeFigures(size / scale)} ${unit}`;
-    return `${size} bytes`;
+    for (let [scale, unit] of UNITS) if (size >= scale) return `${threeFigures(size / scale)} ${unit}`;
+    return `${size} B`;
   }
   var WRITTEN = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b(?:ytes)?)?\s*$/i, POWERS = "kmgt";
   function readBytes(text) {
@@ -724,7 +723,7 @@
       return alert(error.message);
     }
     let sum = [...lines.values()].reduce((a, b) => a + b, 0n), told = plan.lines.some(({ why }) => why), row2 = (what, number, why) => ({ cells: [what, bytes(number), commas(number), ...told ? [why] : []] }), rows = plan.lines.map(({ name: what, why }) => row2(what, lines.get(what) ?? 0n, why ?? "")), columns3 = [{ title: "What" }, { title: "Size", number: !0 }, { title: "Bytes", number: !0 }, ...told ? [{ title: "Why" }] : []], foot = row2("All together", sum, "");
-    return [...rows.length ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns3, rows, [foot])), gpusFor(sum)] : [], ...plan.leaves_out.map((sentence2) => make("p", { class: "why" }, sentence2))];
+    return [...rows.length ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns3, rows, [foot])), plan.complete && gpusFor(sum)] : [], ...plan.leaves_out.map((sentence2) => make("p", { class: "why" }, sentence2))];
   }
   function gpusFor(sum) {
     let fitting = (shared().gpus ?? []).filter((gpu) => sum <= BigInt(gpu.bytes));
@@ -752,7 +751,7 @@
     if (refuse(problems), problems.length || typeof memory == "string") return;
     let all2 = Object.entries(shared().plans ?? {}), answers = all2.map(([name, plans]) => answer(name, plans, asking, memory)).filter((one2) => one2 !== null);
     answers.sort((a, b) => +(b.room >= 0n) - +(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1)), fill(body, ...answers.map((one2) => row(one2, asking, state2)));
-    let plan = all2.map(([, plans]) => plans[asking.task]).find((one2) => typeof one2 == "object" && one2.lines.length > 0), caption = body.closest("table")?.caption;
+    let plan = all2.map(([, plans]) => plans[asking.task]).find((one2) => typeof one2 == "object" && one2.complete), caption = body.closest("table")?.caption;
     caption && typeof plan == "object" && fill(caption, plan.leaves_out.at(-1) ?? "");
     let fitting = answers.filter(({ room }) => room >= 0n);
     announceCount(fitting, answers.length, "sizes fit");
@@ -767,7 +766,7 @@
   }
   function answer(name, plans, asking, memory) {
     let plan = plans[asking.task];
-    if (typeof plan != "object" || !plan.lines.length) return null;
+    if (typeof plan != "object" || !plan.complete) return null;
     try {
       let all2 = total(plan, asking.precision, asking.asked), longest = all2 <= memory || fitsShorter(plan, asking, memory) ? largestContext(plan, asking.precision, asking.asked, memory) : null, weights = partBytes(plan, asking.precision, asking.asked, "weights");
       return { name, parameters: plans.parameters, weights, all: all2, room: memory - all2, longest };
@@ -963,6 +962,7 @@
       lines: unlike(lines),
       variables: told,
       precisions: Object.fromEntries(Object.entries(precisions).map(([name, numbers]) => [name, { ...numbers, ...at }])),
+      complete: published?.complete ?? !0,
       leaves_out: published?.leaves_out ?? []
     };
   }
