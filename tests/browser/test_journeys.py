@@ -176,3 +176,20 @@ def test_a_family_and_a_line_of_descent_stand_out(visit: Visits, addresses: dict
     page.locator("#highlight select").select_option("")
     assert faded(page) == set() and "family" not in page.url
     assert opened.problems == []
+
+
+def test_a_model_is_widened_and_counted_anew(visit: Visits, addresses: dict[str, str]) -> None:
+    opened = visit(addresses["files"])
+    page = opened.go("what-if.html?m=bert:base&dim=1024&heads=16&hidden=4096&depth=24")
+    counts = page.locator("#what-if-counts")
+    expect(counts).to_contain_text(f"{bestiary.count('bert:large').total:,}")
+    expect(page.locator("#what-if-diff tfoot")).to_contain_text("+")
+    page.locator("input[name=dim]").fill("1000")
+    expect(page.locator(".problem")).to_contain_text("dim is 1,000; give a multiple of heads, which is 16: 1,008.")
+    page.locator("input[name=dim]").fill("768")
+    expect(page.locator(".problem")).to_be_hidden()
+    assert "dim=" not in page.url and "heads=16" in page.url and "m=bert:base" in page.url
+    page.locator("#what-if button[type=reset]").click()
+    expect(page.locator("#what-if-diff")).to_contain_text("Nothing yet")
+    expect(counts).to_contain_text(f"{bestiary.count('bert:base').total:,}")
+    assert page.url.endswith("what-if.html?m=bert:base") and opened.problems == []

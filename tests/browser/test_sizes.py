@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 from visits import Visits
 
+from bestiary.architectures import make
 from bestiary.atlas.site.collection import Collection
 from bestiary.errors import BestiaryError
-from bestiary.sizing import plan
+from bestiary.sizing import count, plan
 from bestiary.sizing.plan import TASKS, Plan
+from bestiary.sizing.space import edited
+from bestiary.sizing.variation import vary
 
 DRAWS, SEED = 500, 20260725
 SAFE = 2**53
@@ -111,3 +114,55 @@ def _reckoned(made: Plan, one: Input) -> dict[str, int] | None:
         return made.bytes(one.precision, **one.asked)
     except BestiaryError:
         return None
+
+
+VARY = """async (inputs) => {
+  const answers = [];
+  for (const { name, asked } of inputs) {
+    const { size } = await bestiary.choose(name);
+    const at = bestiary.variations.argumentsAt(size.variation, asked);
+    const plans = bestiary.variations.plansAt(size.variation, at, size.plans);
+    answers.push({
+      problems: bestiary.variations.problemsOf(size.variation, at),
+      counts: bestiary.variations.countsAt(size.variation, at),
+      parts: Object.fromEntries(bestiary.variations.partsAt(size.variation, at).filter(([, number]) => number)),
+      serve: plans.serve ? [...bestiary.lineBytes(plans.serve, "bfloat16", {}).values()].map(String) : null,
+    });
+  }
+  return answers;
+}"""
+VARIED = ("bert:base", "gpt-2:xl", "llama:7b", "t5:small", "mistral:7b", "vit:b16", "bart:large", "albert:base")
+
+
+def test_the_browser_varies_a_size_as_python_does(
+    collection: Collection, visit: Visits, addresses: dict[str, str]
+) -> None:
+    chance = random.Random(SEED)
+    inputs: list[dict[str, Any]] = []
+    truths: list[tuple[Any, Any]] = []
+    for name in VARIED:
+        slug, size = name.split(":")
+        entry = collection.catalog[slug]
+        arguments = entry.sizes[size].arguments
+        variation = vary(entry.function(size), arguments, ("serve",))
+        assert variation is not None, name
+        for _ in range(6):
+            asked: dict[str, int] = {}
+            for one in variation.arguments:
+                step = one.multiple * (asked[one.of] if one.of else 1)
+                asked[one.name] = step * chance.randint(one.least, max(one.least, 2 * one.value // step))
+            try:
+                spec = make(entry.function(size), **edited(arguments, asked))
+            except BestiaryError:
+                continue  # a rule that no step tells, such as queries that share keys
+            inputs.append({"name": name, "asked": asked})
+            truths.append((count(spec), plan(spec, "serve").bytes("bfloat16").values()))
+    assert len(inputs) > 30
+    answers = visit(addresses["files"]).go("what-if.html").evaluate(VARY, inputs)
+    for one, (counted, lines), answer in zip(inputs, truths, answers, strict=True):
+        assert answer["problems"] == [], one
+        assert answer["counts"] == {key: getattr(counted, key) for key in answer["counts"]}, one
+        assert answer["parts"] == {path: number for path, number in counted.parts.items() if number}, one
+        if answer["serve"] is not None:
+            assert sorted(map(int, answer["serve"])) == sorted(lines), one
+    assert sum(answer["serve"] is not None for answer in answers) > 20
