@@ -94,10 +94,13 @@ class WhatIf {
     refuse(problems);
     if (problems.length) return; // what is shown is what could be counted last
     const [counts, diff, sizing] = SECTIONS.map((id) => byId(id, HTMLElement));
-    const plans = variation ? plansAt(variation, at, size.plans) : size.plans;
+    const changed = variation?.arguments.some((argument) => at[argument.name] !== argument.value) ?? false;
+    const plans = variation && changed ? plansAt(variation, at, size.plans) : size.plans;
     fillSection(counts ?? null, ...countTable(size, variation, at));
     fillSection(diff ?? null, ...changes(size, variation, at));
-    fillSection(sizing ?? null, ...sizingOf(plans, name, asking));
+    const alone = "With other arguments the page counts serving alone; as published, every task.";
+    const known = asking.task in plans || !(asking.task in size.plans);
+    fillSection(sizing ?? null, ...(known ? sizingOf(plans, name, asking) : [make("p", { class: "empty" }, alone)]));
   }
 
   /** Have each field go in the steps that the others leave it: a width in those of its heads. */

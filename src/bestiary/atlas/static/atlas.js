@@ -1,4 +1,4 @@
-/* Built by `make web` from web/, sha256 2da1287edca6b99d850663ede98c8613c08110022e2177886cbaf6a6e8905664: edit there. */
+/* Built by `make web` from web/, sha256 937017a14fec85ed79dcd4fc488bb464d682b3df6cd1b4156d33e696f2aa2c72: edit there. */
 "use strict";
 (() => {
   var __defProp = Object.defineProperty;
@@ -1026,8 +1026,10 @@
       ask(this.form, size.plans[asking.task]);
       let problems = variation ? problemsOf(variation, at) : [];
       if (refuse(problems), problems.length) return;
-      let [counts, diff, sizing] = SECTIONS.map((id) => byId(id, HTMLElement)), plans = variation ? plansAt(variation, at, size.plans) : size.plans;
-      fillSection(counts ?? null, ...countTable(size, variation, at)), fillSection(diff ?? null, ...changes(size, variation, at)), fillSection(sizing ?? null, ...sizingOf(plans, name, asking));
+      let [counts, diff, sizing] = SECTIONS.map((id) => byId(id, HTMLElement)), changed = variation?.arguments.some((argument) => at[argument.name] !== argument.value) ?? !1, plans = variation && changed ? plansAt(variation, at, size.plans) : size.plans;
+      fillSection(counts ?? null, ...countTable(size, variation, at)), fillSection(diff ?? null, ...changes(size, variation, at));
+      let alone = "With other arguments the page counts serving alone; as published, every task.", known2 = asking.task in plans || !(asking.task in size.plans);
+      fillSection(sizing ?? null, ...known2 ? sizingOf(plans, name, asking) : [make("p", { class: "empty" }, alone)]);
     }
     /** Have each field go in the steps that the others leave it: a width in those of its heads. */
     follow(variation, at) {
