@@ -12,6 +12,7 @@ from bestiary.atlas.site.facts import facts
 from bestiary.atlas.site.gpus import gpus
 from bestiary.atlas.site.leaves import leaves
 from bestiary.atlas.site.scripts import added, assigned
+from bestiary.atlas.site.varied import Varied
 from bestiary.catalog.index import Sized
 from bestiary.catalog.schema import TINY, Entry
 from bestiary.catalog.stated import figure
@@ -44,7 +45,7 @@ def models_script(collection: Collection) -> str:
 
 def gpus_script(collection: Collection) -> str:
     """Return the script of the GPUs that are known and of the precisions."""
-    return assigned("gpus", [gpu._asdict() for gpu in gpus()]) + assigned(
+    return assigned("gpus", [gpu.to_json() for gpu in gpus()]) + assigned(
         "precisions", {name: numbers(one) for name, one in PRECISIONS.items()}
     )
 
@@ -100,18 +101,20 @@ def summary(entry: Entry) -> str:
 
 def entry_data(collection: Collection, entry: Entry) -> dict[str, Any]:
     """Return what the script knows of an entry beyond its row."""
+    varied = Varied()
     return {
         "slug": entry.slug,
         "name": entry.name,
         "default": next(iter(collection.sizes(entry)), None),
         "facts": list(_facts(collection, entry)),
-        "sizes": {size: size_data(collection, entry, size) for size in collection.sizes(entry)},
+        "sizes": {size: size_data(collection, entry, size, varied) for size in collection.sizes(entry)},
     }
 
 
-def size_data(collection: Collection, entry: Entry, size: str) -> dict[str, Any]:
+def size_data(collection: Collection, entry: Entry, size: str, varied: Varied) -> dict[str, Any]:
     """Return one size: where it comes from, its exact counts, its parts and choices, and what it takes."""
     count, published = collection.count(entry, size), entry.sizes.get(size)
+    variation = varied.of(entry.function(size), published.arguments, count) if published else None
     return {
         "tiny": size == TINY,
         "function": entry.function(size),
@@ -128,7 +131,7 @@ def size_data(collection: Collection, entry: Entry, size: str) -> dict[str, Any]
         "parts": list(count.parts.items()),
         "spec": leaves(collection.spec(entry, size)),
         "plans": {task: plan.to_json() for task, plan in collection.plans(entry, size).items()},
-        "variation": None,
+        "variation": variation.to_json() if variation else None,
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bestiary.atlas.site import data
 from bestiary.atlas.site.collection import Collection
+from bestiary.atlas.site.downloads import downloads
 from bestiary.atlas.site.pages import pages, render
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -35,6 +36,7 @@ def files(collection: Collection) -> dict[str, Maker]:
     made["data/plans.js"] = lambda: data.plans_script(collection).encode()
     for entry in collection:
         made[f"data/entries/{entry.slug}.js"] = lambda entry=entry: data.entry_script(collection, entry).encode()
+    made |= downloads(collection.catalog)
     for path in sorted(STATIC.iterdir()):
         made[f"static/{path.name}"] = path.read_bytes
     return made

@@ -11,6 +11,7 @@ from bestiary import sizing
 from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.data import COLUMNS, row
+from bestiary.atlas.site.downloads import DOWNLOADS
 from bestiary.atlas.site.facts import ACCESS, FORMS, PURPOSES_SAID, license_text
 from bestiary.atlas.site.gpus import gpus
 from bestiary.catalog.licenses import PURPOSES
@@ -138,7 +139,7 @@ def about(collection: Collection) -> dict[str, Any]:
         "sources": len(collection.references),
         "papers": papers,
         "errata": len(collection.errata),
-        "downloads": (),
+        "downloads": DOWNLOADS.items(),
     }
 
 
@@ -156,7 +157,7 @@ class Need(NamedTuple):
 def fits(collection: Collection) -> dict[str, Any]:
     """Return the values of the page that says what fits: what serving each model's default size takes."""
     known = gpus()
-    room = next(gpu.bytes for gpu in known if gpu.name == GPU_SHOWN)
+    room = next(gpu.memory for gpu in known if gpu.name == GPU_SHOWN)
     found: list[Need] = []
     for entry in collection:
         for size in collection.sizes(entry)[:1] if entry.runnable else ():
@@ -192,3 +193,8 @@ def compare(collection: Collection) -> dict[str, Any]:
             names = [f"{one.slug}:{collection.sizes(one)[0]}" for one in (younger, older)]
             pairs.append((younger, older, names[0], names[1]))
     return {"pairs": pairs[:PAIRS]}
+
+
+def what_if() -> dict[str, Any]:
+    """Return the values of the page that varies a model, whose formulas are those of serving alone."""
+    return asked() | {"tasks": [("serve", TASK_TITLES["serve"])]}

@@ -70,7 +70,7 @@ def pages(collection: Collection) -> list[Page]:
         Page("table.html", "table.html", "Table of all models", lambda: lists.table(collection)),
         Page("compare.html", "compare.html", "Compare", lambda: lists.compare(collection)),
         Page("fits.html", "fits.html", "What fits", lambda: lists.fits(collection), (gpus, "data/plans.js")),
-        Page("what-if.html", "what-if.html", "What if", lists.asked, (gpus,)),
+        Page("what-if.html", "what-if.html", "What if", lists.what_if, (gpus,)),
         Page("licenses.html", "licenses.html", "Licenses", lambda: lists.licenses(collection)),
         Page("errata.html", "errata.html", "Errata", lambda: lists.errata(collection)),
         Page("sources.html", "sources.html", "Sources", lambda: lists.sources(collection)),

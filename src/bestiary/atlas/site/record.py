@@ -65,7 +65,7 @@ def record(collection: Collection, entry: Entry) -> dict[str, Any]:
         "anatomy": anatomy(collection.spec(entry, sizes[0]), f"{entry.slug}:{sizes[0]}") if sizes else None,
         "flat": flat(collection.spec(entry, sizes[0])) if sizes else None,
         "answers": [(PURPOSES_SAID[purpose], collection.answer(entry, purpose)) for purpose in PURPOSES],
-        "needs": needs(collection, entry, sizes[0]) if sizes else (),
+        "needs": needs(collection, entry, sizes[0]) if entry.runnable else (),
         "context": collection.context(entry, sizes[0]) if sizes else None,
         "errata": errata,
         **asked(),
