@@ -79,6 +79,7 @@ def test_the_address_says_what_the_search_shows(visit: Visits, addresses: dict[s
 
 def test_tallies_say_what_a_facet_would_leave(visit: Visits, addresses: dict[str, str]) -> None:
     page = visit(addresses["files"]).go("index.html?q=google")
+    page.locator("[data-facet=form] summary").click()
     box = page.locator("[data-facet=form] label", has=page.locator("input[value=encoder]"))
     told = int(box.locator(".tally").inner_text())
     assert told > 0
