@@ -29,7 +29,7 @@ class Adapted(nn.Module):
 
     def __init__(self, base: nn.Linear, rank: int) -> None:
         super().__init__()
-        self.base = base
+        self.base, self.in_features = base, base.in_features
         self.down = nn.Linear(base.in_features, rank, bias=False)
         self.up = nn.Linear(rank, base.out_features, bias=False)
 

@@ -20,7 +20,7 @@ from bestiary.sizing import PRECISIONS, TASKS, count, plan
 from bestiary.sizing.activations import kept
 from bestiary.sizing.lines import numbers
 from bestiary.sizing.tape import Trained
-from bestiary.spec import Causal, LayerNorm, Model, ShiftedRMSNorm
+from bestiary.spec import LayerNorm, Model, ShiftedRMSNorm
 
 
 def _benchmark() -> ModuleType:
@@ -70,6 +70,8 @@ MODELS: dict[str, Model] = {
     "learned scales": make("gpt2", **SMALL).at("stack.layers[*].mlp.scale", spec.LayerScale()),
     "quick": spec.swap(make("gpt2", **SMALL), spec.MLP, spec.MLP(24, "quick_gelu")),
     "squared": spec.swap(make("gpt2", **SMALL), spec.MLP, spec.MLP(24, "relu_squared")),
+    "scored distances": make("gopher", **SMALL, head_dim=6),
+    "a sound": make("whisper", **PAIR, source=20),
     "a picture": make("vit", dim=24, depth=3, heads=4, hidden=40, image=12, patch=4, labels=5),
 }
 
@@ -83,6 +85,9 @@ def held(model: Model, change: Callable[[Any], None] = lambda module: None) -> i
         image = torch.rand(BATCH, embed.channels, embed.image, embed.image, generator=draw)
         return measuring.kept(module, lambda: module(image))
     ids = torch.randint(5, 50, (BATCH, TOKENS), generator=draw)
+    if isinstance(model, spec.EncoderDecoder) and isinstance(model.encoder.embed, spec.Spectrogram):
+        sound = torch.rand(BATCH, model.encoder.embed.mels, 40, generator=draw)
+        return measuring.kept(module, lambda: module(sound, decoder_input_ids=ids))
     if isinstance(model, spec.EncoderDecoder):
         source = torch.randint(5, 50, (BATCH, SOURCE), generator=draw)
         return measuring.kept(module, lambda: module(input_ids=source, decoder_input_ids=ids))
@@ -106,9 +111,19 @@ def test_frozen_weights_keep_no_inputs(name: str, names: tuple[str, ...]) -> Non
     assert told(MODELS[name], Trained(names)) == held(MODELS[name], lambda module: measuring.adapt(module, names, 3))
 
 
-def test_experts_keep_what_their_tokens_need() -> None:
-    mixture = make("mixtral", **SMALL, kv_heads=2, experts=5)
-    ends = 3 * 3 * 5 * 4  # where each expert's rows end, int32, for three products in three layers: left out
+@pytest.mark.parametrize(
+    ("mixture", "products"),
+    [
+        (make("mixtral", **SMALL, kv_heads=2, experts=5), 3 * 3),
+        (make("glam", **SMALL, head_dim=8, experts=5), 3 * 2),
+        (make("glam", **SMALL, head_dim=8, experts=5).at("stack.layers[*].mlp.router", spec.Top1()), 3 * 2),
+    ],
+    ids=["the likeliest", "two with room", "one with room"],
+)
+def test_experts_keep_what_their_tokens_need(mixture: Any, products: int) -> None:
+    ends = products * 5 * 4  # where each expert's rows end, int32, for each product: left out
+    sparse = sum(isinstance(op, spec.Experts) for layer in mixture.stack.layers for _, op in spec.walk(layer))
+    ends = ends * sparse // 3
     assert told(mixture, Trained()) == held(mixture) - ends
     adapted = held(mixture, lambda module: measuring.adapt(module, ("q", "v"), 3))
     assert told(mixture, Trained(("q", "v"))) == adapted - ends
@@ -242,10 +257,11 @@ def test_what_no_rule_knows_is_named() -> None:
     assert plan(bestiary.spec("bert"), "dpo").lines == ()
 
 
-def test_half_precision_keeps_statistics_in_float32() -> None:
-    model = make("llama", **SMALL)
+@pytest.mark.parametrize(
+    "model", [make("llama", **SMALL), make("gopher", **SMALL, head_dim=6), make("t5_encoder", **SMALL, head_dim=8)]
+)
+def test_half_precision_keeps_statistics_in_float32(model: Any) -> None:
     module = nn.build(model, seed=0).eval().bfloat16()
     ids = torch.randint(5, 50, (BATCH, TOKENS))
     values = {"batch": BATCH, "context": TOKENS, **numbers(PRECISIONS["bfloat16"])}
     assert kept(model, Trained()).all.evaluate(values) == measuring.kept(module, lambda: module(input_ids=ids))
-    assert model.stack.layers[0][0].op.mask == (Causal(),)

@@ -36,6 +36,7 @@ from bestiary.spec import (
     Patches,
     ScaledTokens,
     SharedTokens,
+    Spectrogram,
     Stack,
     TaskTokens,
     Tokens,
@@ -94,8 +95,8 @@ def kept(spec: Model, trained: Trained) -> Kept:
 
 
 def _tape(spec: Model, trained: Trained, embed: Node, name: str) -> Tape:
-    """Return the tape of a tower: pictures have places of their own, texts as many as are asked for."""
-    length = formula(positions(embed) or 0) if isinstance(embed, Patches) else formula(name)
+    """Return the tape of a tower: pictures and sounds have places of their own, texts as many as are asked for."""
+    length = formula(positions(embed) or 0) if isinstance(embed, Patches | Spectrogram) else formula(name)
     return Tape(spec, trained, length, formula("batch"))
 
 
@@ -167,9 +168,16 @@ def _patches(embed: Patches, tape: Tape) -> Tensor:
     return Tensor(tape.rows * tape.model.dim, tape.trained.weights)
 
 
+def _spectrogram(embed: Spectrogram, tape: Tape) -> Tensor:
+    """Two convolutions with nonlinearities, the first over twice as many frames as there are vectors."""
+    if tape.trained.weights:
+        tape.keep_numbers(tape.rows * (2 * embed.mels + 5 * tape.model.dim), NUMBER)
+    return Tensor(tape.rows * tape.model.dim, tape.trained.weights)
+
+
 EMBEDS: dict[type[Node], Callable[[Any, Tape], Tensor]] = {
     Tokens: _tokens, TaskTokens: _tokens, ScaledTokens: _tokens, AddedTokens: _tokens, SharedTokens: _tokens,
-    NormedTokens: _tokens, NarrowTokens: _narrow_tokens, Patches: _patches,
+    NormedTokens: _tokens, NarrowTokens: _narrow_tokens, Patches: _patches, Spectrogram: _spectrogram,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from bestiary.sizing.formula import Formula, formula
 from bestiary.sizing.kept_attention import OPS as ATTENTIONS
 from bestiary.sizing.kept_norms import norm
 from bestiary.sizing.linear import maps
+from bestiary.sizing.lines import FLOAT32
 from bestiary.sizing.tape import INDEX, NUMBER, Tape, Tensor, Trained, Unknown
 from bestiary.spec import (
     GLU,
@@ -25,7 +26,10 @@ from bestiary.spec import (
     Parallel,
     Pooler,
     ReplacedTokens,
+    Router,
     SentencePair,
+    Top1,
+    Top2,
     TopK,
 )
 
@@ -103,30 +107,55 @@ def _normed(node: Normed, x: Tensor, tape: Tape) -> Tensor:
 
 def _experts(node: Experts, x: Tensor, tape: Tape) -> Tensor:
     """Each token goes to its experts as a row of its own; probabilities and choices are kept beside."""
-    if type(node.router) is not TopK:
-        raise Unknown(type(node.router).__name__)
-    chosen, experts = node.router.chosen, node.experts
-    sent = tape.rows * chosen
+    sent = tape.rows * node.router.chosen
+    scored = tape.trained.weights or x.grad
     if tape.trained.weights:
         tape.keep(x)
-    if tape.trained.weights or x.grad:
-        # Of the router: probabilities of all; of the chosen which, what their sum is divided by and what it gives.
-        tape.keep_numbers(tape.rows * experts)
-        tape.keep_numbers(tape.rows * chosen, INDEX)
-        tape.keep_numbers(sent + tape.rows)
+    if scored:
+        _ROUTERS[type(node.router)](node, x, tape)
     # Adapters are of linear maps; the matrices of all experts are one tensor, which has none.
     trained = tape.trained if tape.trained.weights else Trained(())
     inside = Tape(tape.model, trained, sent, formula(1))
     vectors = Tensor(sent * tape.model.dim, x.grad)
     inside.keep_numbers(sent * 2, INDEX)  # the order of rows, there and back
     answers = op(node.expert, vectors, inside)
-    if tape.trained.weights or x.grad:  # for the gradient of their weights
+    if scored:  # for the gradient of their weights
         inside.keep(answers)
     if answers.grad:
-        inside.keep_numbers(sent)
+        inside.keep_numbers(sent, FLOAT32 if isinstance(node.router, TopK) else NUMBER)
     tape.own.update(inside.own)
     tape.common.update(inside.common)
     return tape.vectors(tape.model.dim, answers)
+
+
+def _top_k(node: Experts, x: Tensor, tape: Tape) -> None:
+    """Keep the probabilities of all experts, and of the chosen which, what divides theirs and what that gives."""
+    tape.keep_numbers(tape.rows * (node.experts + node.router.chosen + 1))
+    tape.keep_numbers(tape.rows * node.router.chosen, INDEX)
+
+
+def _top_2(node: Experts, x: Tensor, tape: Tape) -> None:
+    """Keep the same, and who has room; in half precision also what is scored, and the matrix, in float32."""
+    _top_k(node, x, tape)
+    _scored_in_float32(node, x, tape)
+
+
+def _top_1(node: Experts, x: Tensor, tape: Tape) -> None:
+    """Keep the probabilities of all experts, which was chosen, and who has room."""
+    tape.keep_numbers(tape.rows * node.experts)
+    tape.keep_numbers(tape.rows, INDEX)
+    _scored_in_float32(node, x, tape)
+
+
+def _scored_in_float32(node: Experts, x: Tensor, tape: Tape) -> None:
+    if tape.trained.weights:
+        tape.keep_float(x)
+    if x.grad:
+        tape.keep_numbers(formula(node.experts * tape.model.dim), formula("master"))
+    tape.keep_numbers(tape.rows * node.router.chosen, 1)
+
+
+_ROUTERS: dict[type[Router], Callable[[Experts, Tensor, Tape], None]] = {TopK: _top_k, Top1: _top_1, Top2: _top_2}
 
 
 OPS: dict[type[Node], Callable[[Any, Tensor, Tape], Tensor]] = {

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bestiary.sizing.formula import Formula
+from bestiary.sizing.formula import Formula, formula
 from bestiary.sizing.kept_norms import norm
 from bestiary.sizing.linear import Maps, maps
+from bestiary.sizing.lines import FLOAT32
 from bestiary.sizing.tape import INDEX, NUMBER, Tape, Tensor, Unknown
 from bestiary.spec import (
     Alibi,
@@ -28,6 +29,7 @@ from bestiary.spec import (
     Mask,
     Node,
     QKNormAttention,
+    RelativeAttention,
     Rotary,
     RoundedRotary,
     ScorePosition,
@@ -116,6 +118,28 @@ def _cross(node: CrossAttention, x: Tensor, tape: Tape) -> Tensor:
     return _attend(node.heads, tape.source, q, k, v, None, linear, tape)
 
 
+def _relative(node: RelativeAttention, x: Tensor, tape: Tape) -> Tensor:
+    """Score distances op by op, and add them to the scores of contents, which have a gradient as they do."""
+    if node.memory is not None:
+        raise Unknown("a memory of earlier segments")
+    linear, pairs = maps(node, tape.model), tape.length * tape.length
+    causal = Causal() in node.mask
+    distances = tape.length + 1 if causal else tape.length * 2
+    q, k, v = (tape.linear(name, linear[name], x) for name in "qkv")
+    if tape.trained.weights or tape.trained.adapts("r"):
+        # The vectors of distances are made once in float32; in half precision each layer rounds its own.
+        tape.once((node.distances, causal), distances * tape.model.dim, formula(FLOAT32) - formula("master"))
+        tape.keep_numbers(distances * (tape.model.dim // 2), formula("master"))
+        tape.keep(Tensor(q.numbers))
+    if q.grad or tape.trained.weights:
+        tape.keep(Tensor(tape.batch * distances * linear["q"].outputs))
+    grad = q.grad or tape.trained.weights
+    if grad and node.mask:
+        tape.keep_numbers(pairs, 1)
+    asked = Tensor(q.numbers, grad)
+    return _attend(node.heads, tape.length, asked, k, v, Tensor(pairs * node.heads * tape.batch, grad), linear, tape)
+
+
 def _attend(
     heads: int, keys: Formula, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, linear: Maps, tape: Tape
 ) -> Tensor:
@@ -124,14 +148,14 @@ def _attend(
     mixed = Tensor(tape.rows * linear["q"].outputs, grad)
     if bias is not None and bias.grad:
         scored = q.grad or k.grad or bias.grad
-        probabilities = Tensor(tape.rows * keys * heads)
         every = tape.batch * keys * linear["q"].outputs  # keys and values, one for each head of queries
+        # Op by op all is computed in float32, whatever the precision.
         if q.grad:
-            tape.keep(Tensor(every))
+            tape.keep_numbers(every)
         if k.grad:
-            tape.keep(Tensor(q.numbers))
+            tape.keep_numbers(q.numbers)
         if scored:
-            tape.keep(probabilities, Tensor(every))
+            tape.keep_numbers(tape.rows * keys * heads + every)
     elif grad:
         tape.keep(q, k, v, mixed)
         tape.keep_numbers(tape.rows * heads)
@@ -145,4 +169,5 @@ OPS: dict[type[Node], Callable[[Any, Tensor, Tape], Tensor]] = {
     QKNormAttention: _attention,
     BoundedAttention: _attention,
     CrossAttention: _cross,
+    RelativeAttention: _relative,
 }
