@@ -76,6 +76,8 @@ export function sizingOf(plans: Readonly<Record<string, Plan>>, name: string, as
 
 function gpusFor(sum: bigint): HTMLElement {
   const fitting = (shared().gpus ?? []).filter((gpu) => sum <= BigInt(gpu.bytes));
-  if (!fitting.length) return make("p", {}, "Fits no single GPU that the atlas knows.");
-  return make("p", {}, `Fits one ${fitting.map(({ name }) => name).join(" or ")}.`);
+  const least = Math.min(...fitting.map((gpu) => gpu.bytes));
+  const smallest = fitting.filter((gpu) => gpu.bytes === least).map(({ name }) => name);
+  if (!smallest.length) return make("p", {}, "No single GPU that the atlas knows holds it.");
+  return make("p", {}, `The smallest GPU that holds it has ${bytes(least)}: ${smallest.join(" or ")}.`);
 }

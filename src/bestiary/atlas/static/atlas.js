@@ -1,4 +1,4 @@
-/* Built by `make web` from web/, sha256 937017a14fec85ed79dcd4fc488bb464d682b3df6cd1b4156d33e696f2aa2c72: edit there. */
+/* Built by `make web` from web/, sha256 a855757816d98f2542917c3e5ba976c7b73cf83ef5823da195442c0fd625625b: edit there. */
 "use strict";
 (() => {
   var __defProp = Object.defineProperty;
@@ -726,8 +726,8 @@
     return [...rows.length ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns3, rows, [foot])), plan.complete && gpusFor(sum)] : [], ...plan.leaves_out.map((sentence2) => make("p", { class: "why" }, sentence2))];
   }
   function gpusFor(sum) {
-    let fitting = (shared().gpus ?? []).filter((gpu) => sum <= BigInt(gpu.bytes));
-    return fitting.length ? make("p", {}, `Fits one ${fitting.map(({ name }) => name).join(" or ")}.`) : make("p", {}, "Fits no single GPU that the atlas knows.");
+    let fitting = (shared().gpus ?? []).filter((gpu) => sum <= BigInt(gpu.bytes)), least2 = Math.min(...fitting.map((gpu) => gpu.bytes)), smallest = fitting.filter((gpu) => gpu.bytes === least2).map(({ name }) => name);
+    return smallest.length ? make("p", {}, `The smallest GPU that holds it has ${bytes(least2)}: ${smallest.join(" or ")}.`) : make("p", {}, "No single GPU that the atlas knows holds it.");
   }
 
   // src/fits.ts
