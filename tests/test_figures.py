@@ -7,13 +7,14 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from command_line import bestiary, table
 from small_catalog import catalog_of, entry_text
 
-from bestiary.atlas.figures import branches, layout, timeline
+from bestiary.atlas.figures import branches, edges, layout, timeline
 from bestiary.atlas.figures import labels as label_places
 from bestiary.atlas.figures.colors import _PALETTE, OTHERS
 from bestiary.atlas.figures.console import family_lines, grown, parameter_lines, tree_lines
@@ -124,16 +125,16 @@ def test_every_edge_of_the_lineage_is_drawn_once_and_told_whole(drawn):
         for entry in catalog.values()
         for parent, link in entry.parents.items()
     }
-    edges = [node for node in ET.fromstring(drawn["tree"].svg).iter(f"{SVG}g") if node.get("class") == "edge"]
-    told = {node.findtext(f"{SVG}title"): node.find(f"{SVG}path") for node in edges}
-    assert len(told) == len(edges) and wanted.keys() <= told.keys()
+    drawn_edges = [node for node in ET.fromstring(drawn["tree"].svg).iter(f"{SVG}g") if node.get("class") == "edge"]
+    told = {node.findtext(f"{SVG}title"): node.find(f"{SVG}path") for node in drawn_edges}
+    assert len(told) == len(drawn_edges) and wanted.keys() <= told.keys()
     looks = {
         kind: {name.replace("_", "-"): str(value) for name, value in stroke.items()}
-        for kind, stroke in branches._STROKES.items()
+        for kind, stroke in edges.STROKES.items()
     }
     assert len({tuple(sorted(look.items())) for look in looks.values()}) == 5
     for title, kinds in wanted.items():
-        strongest = next(kind for kind in branches.STRONGEST if kind in kinds)
+        strongest = next(kind for kind in edges.STRONGEST if kind in kinds)
         path = told[title]
         assert path is not None and path.get("d")
         assert (path.get("stroke-width"), path.get("stroke-dasharray")) == (
@@ -418,3 +419,17 @@ def test_labels_find_room_where_all_dots_are_at_one_point():
     crowded = place_labels([Mark(str(at), 50, 20, 80, 14) for at in range(9)], (0, 0, 100, 40))
     boxes = [Box(place.x, place.y, place.x + 80, place.y + 14) for place in crowded.values()]
     assert len(boxes) == 9 and overlaps(boxes) == []
+
+
+def test_a_drawing_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
+    figure = Figure("a", "<svg/>", (), ())
+    path = figure.save(tmp_path / "a.svg")
+    assert path.read_text() == "<svg/>" and path.stat().st_mode & 0o777 == 0o644
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        Figure("b", "<svg>b</svg>", (), ()).save(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.svg"] and path.read_bytes() == b"<svg/>"

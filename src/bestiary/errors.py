@@ -10,6 +10,10 @@ class BestiaryError(ValueError):
     """Input that cannot be accepted. The message is one sentence fit to print; the command line exits with 2."""
 
 
+class UnknownModel(BestiaryError):
+    """A name that no entry has."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'bert' or 'albert'?"`` for the nearest known names, or an empty string."""
     spelled: dict[str, str] = {}

@@ -15,7 +15,7 @@ from bestiary.atlas.site import server
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.export import export
 
-CHROMIUM = Path(os.environ.get("BESTIARY_CHROMIUM", "/usr/bin/chromium"))
+CHROMIUM = Path(os.environ.get("BESTIARY_CHROMIUM") or "/usr/bin/chromium")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 /** What the page's data scripts have left in `globalThis.bestiary`: types of it, and more of it on demand. */
 
+import type { Formula } from "./formula";
 import type { Plan } from "./plan";
 import type { Variation } from "./variation";
 
@@ -47,8 +48,20 @@ export interface Precision {
 }
 
 export type Plans = Readonly<Record<string, Plan>>;
-/** The plans of a size by task, beside its own context and its parameters. */
-export type SizePlans = { readonly context: number; readonly parameters: number } & { readonly [task: string]: Plan | number };
+/** What a task takes at every size where that is known whole: how much, and not why. */
+export interface TaskPlans {
+  readonly precisions: Plan["precisions"];
+  readonly leaves_out: string;
+  /** How many sizes it is not known of. */
+  readonly unknown: number;
+  readonly sizes: Readonly<Record<string, SizePlan>>;
+}
+
+export interface SizePlan {
+  readonly parameters: number;
+  readonly lines: readonly (readonly [part: string, formula: Formula])[];
+  readonly variables: Plan["variables"];
+}
 
 export interface Source {
   readonly from: string;
@@ -85,7 +98,7 @@ export interface Bestiary {
   shown?: readonly string[];
   gpus?: readonly Gpu[];
   precisions?: Readonly<Record<string, Precision>>;
-  plans?: Readonly<Record<string, SizePlans>>;
+  plans?: Record<string, TaskPlans>;
   entries?: Record<string, Entry>;
   [exposed: string]: unknown;
 }
@@ -127,16 +140,31 @@ async function add(slug: string): Promise<Entry> {
   const here = shared().entries?.[slug];
   if (here) return here;
   if (!models().some((model) => model.slug === slug)) throw new Error(`The atlas has no model “${slug}”.`);
+  return arrived(`entries/${encodeURIComponent(slug)}`, slug, () => shared().entries?.[slug]);
+}
+
+const asked = new Map<string, Promise<TaskPlans>>();
+
+/** Fetch what a task takes at every size, in the same way. */
+export function plansOf(task: string): Promise<TaskPlans> {
+  const here = shared().plans?.[task];
+  const known = asked.get(task) ?? (here ? Promise.resolve(here) : arrived(`plans/${encodeURIComponent(task)}`, task, () => shared().plans?.[task]));
+  asked.set(task, known);
+  return known;
+}
+
+async function arrived<T>(path: string, what: string, find: () => T | undefined): Promise<T> {
+  const missing = new Error(`The data of ${what} did not arrive; is the site complete?`);
   const script = document.createElement("script");
-  script.src = `${root()}data/entries/${encodeURIComponent(slug)}.js`;
+  script.src = `${root()}data/${path}.js`;
   await new Promise<void>((done, failed) => {
     script.addEventListener("load", () => done());
-    script.addEventListener("error", () => failed(new Error(`The data of ${slug} did not arrive; is the site complete?`)));
+    script.addEventListener("error", () => failed(missing));
     document.head.append(script);
   });
-  const arrived = shared().entries?.[slug];
-  if (!arrived) throw new Error(`The data of ${slug} did not arrive; is the site complete?`);
-  return arrived;
+  const found = find();
+  if (found === undefined) throw missing;
+  return found;
 }
 
 /** A model with one of its sizes: `bert:base`. */

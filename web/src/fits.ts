@@ -1,7 +1,7 @@
 /** What fits: every published size at one task, against the memory of a GPU. */
 
 import { NUMBERS, question, type Question } from "./ask";
-import { choose, models, pageOf, shared, type SizePlans } from "./data";
+import { choose, models, pageOf, plansOf, shared, type SizePlan, type TaskPlans } from "./data";
 import { announce, byId, fill, make, refuse, type Child } from "./dom";
 import { bytes, commas, readBytes } from "./numbers";
 import { largestContext, partBytes, Refused, total, type Plan } from "./plan";
@@ -34,28 +34,38 @@ export function mountFits(): void {
   const form = byId("fits", HTMLFormElement);
   const body = byId("fits-table", HTMLTableElement)?.tBodies[0];
   if (!form || !body) return;
-  const update = (): void => show(body, said(form));
+  const update = (): void => void show(body, said(form));
   bind(form, update);
   update();
 }
 
-function show(body: HTMLTableSectionElement, state: State): void {
+let latest = 0;
+
+async function show(body: HTMLTableSectionElement, state: State): Promise<void> {
+  const mine = (latest += 1);
   const asking = question(state);
   const memory = memoryOf(state);
   const problems = [...asking.problems, ...(typeof memory === "string" ? [memory] : [])];
   refuse(problems);
   if (problems.length || typeof memory === "string") return;
-  const all = Object.entries(shared().plans ?? {});
-  const asked = all.map(([name, plans]) => answer(name, plans, asking, memory));
+  let plans: TaskPlans;
+  try {
+    plans = await plansOf(asking.task);
+  } catch (error) {
+    refuse([(error as Error).message]);
+    return;
+  }
+  if (mine !== latest) return; // something else was asked meanwhile
+  const all = Object.entries(plans.sizes);
+  const asked = all.map(([name, size]) => answer(name, planned(size, plans, asking.task), size.parameters, asking, memory));
   const answers = asked.filter((one) => one !== null);
   answers.sort((a, b) => Number(b.room >= 0n) - Number(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1));
   fill(body, ...answers.map((one) => row(one, asking, state)));
-  const plan = all.map(([, plans]) => plans[asking.task]).find((one) => typeof one === "object" && one.complete);
   const caption = body.closest("table")?.caption;
-  if (caption && typeof plan === "object") fill(caption, plan.leaves_out.at(-1) ?? "");
+  if (caption) fill(caption, plans.leaves_out);
   const fitting = answers.filter(({ room }) => room >= 0n);
   announceCount(fitting, answers.length, "sizes fit");
-  const refused = all.length - answers.length;
+  const refused = all.length + plans.unknown - answers.length;
   if (refused) announce(`${fitting.length} of ${answers.length} sizes fit; ${refused} others cannot be asked this`, "count");
 }
 
@@ -71,15 +81,18 @@ function memoryOf(state: State): bigint | string {
   return BigInt(each) * BigInt(count);
 }
 
-/** Return what one size takes; null where it cannot be asked: no such task, precision or length. */
-function answer(name: string, plans: SizePlans, asking: Question, memory: bigint): Answer | null {
-  const plan = plans[asking.task];
-  if (typeof plan !== "object" || !plan.complete) return null;
+function planned({ lines, variables }: SizePlan, { precisions, leaves_out }: TaskPlans, task: string): Plan {
+  const named = lines.map(([part, formula]) => ({ name: part, part, formula }));
+  return { task, lines: named, variables, precisions, complete: true, leaves_out: [leaves_out] };
+}
+
+/** Return what one size takes; null where it cannot be asked: no such precision or length. */
+function answer(name: string, plan: Plan, parameters: number, asking: Question, memory: bigint): Answer | null {
   try {
     const all = total(plan, asking.precision, asking.asked);
     const longest = all <= memory || fitsShorter(plan, asking, memory) ? largestContext(plan, asking.precision, asking.asked, memory) : null;
     const weights = partBytes(plan, asking.precision, asking.asked, "weights");
-    return { name, parameters: plans.parameters, weights, all, room: memory - all, longest };
+    return { name, parameters, weights, all, room: memory - all, longest };
   } catch (error) {
     if (error instanceof Refused) return null;
     throw error;

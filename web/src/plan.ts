@@ -16,7 +16,7 @@ export interface Variable {
   readonly default: number | null;
   readonly least: number;
   readonly most: number | null;
-  readonly why: string;
+  readonly why?: string;
 }
 
 export interface Plan {
@@ -62,15 +62,18 @@ export function lineBytes(plan: Plan, precision: string, asked: Asked = {}): Rea
   return new Map(plan.lines.map((line) => [line.name, evaluate(line.formula, known)]));
 }
 
+function sum(lines: readonly Line[], known: Values): bigint {
+  return lines.reduce((bytes, line) => bytes + evaluate(line.formula, known), 0n);
+}
+
 /** Return the bytes of all lines together. */
 export function total(plan: Plan, precision: string, asked: Asked = {}): bigint {
-  return [...lineBytes(plan, precision, asked).values()].reduce((sum, bytes) => sum + bytes, 0n);
+  return sum(plan.lines, values(plan, precision, asked));
 }
 
 /** Return the bytes of the lines that hold one thing: `weights`, `cache`. */
 export function partBytes(plan: Plan, precision: string, asked: Asked, part: string): bigint {
-  const lines = { ...plan, lines: plan.lines.filter((line) => line.part === part) };
-  return total(lines, precision, asked);
+  return sum(plan.lines.filter((line) => line.part === part), values(plan, precision, asked));
 }
 
 /**

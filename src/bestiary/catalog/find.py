@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack, get_args
 
 from bestiary.catalog.index import Catalog, Row, packaged
 from bestiary.catalog.schema import TINY, Access, Entry, Form, plain
-from bestiary.errors import BestiaryError, nearest
+from bestiary.errors import BestiaryError, UnknownModel, nearest
 
 
 class Filters(TypedDict, total=False):
@@ -77,7 +77,7 @@ def entry(name: str, catalog: Catalog | None = None) -> Entry:
             return catalog[row.slug]
     known = [known for row in catalog.rows.values() for known in (row.slug, row.name, *row.aliases)]
     remedy = nearest(name, known) or "; bestiary list shows them all"
-    raise BestiaryError(f"the catalog has no model '{name}'{remedy}")
+    raise UnknownModel(f"the catalog has no model '{name}'{remedy}")
 
 
 def parse_name(name: str, catalog: Catalog | None = None) -> tuple[Entry, str]:

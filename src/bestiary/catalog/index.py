@@ -13,8 +13,8 @@ for reading it): a test recounts every size.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Self
 import msgspec
 from msgspec.structs import replace
 
+from bestiary.aside import aside
 from bestiary.catalog import schema
 from bestiary.catalog.schema import HOME, TINY, UNDISCLOSED, Entry, Record, Vocabulary, listed
 
@@ -198,9 +199,5 @@ def _split(data: bytes) -> tuple[Head, list[bytes]]:
 
 def _write_aside(path: Path, data: bytes) -> None:
     """Write a file whole; where the folder cannot be written, leave it: the index is then made anew at each start."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
+    with suppress(OSError), aside(path) as beside:
+        beside.write_bytes(data)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import click
 
 from bestiary.cli.budget import TASKS, batch_option, context_option, planned, room, short_bytes
-from bestiary.cli.names import complete_name
+from bestiary.cli.listing import filtered
 from bestiary.cli.output import json_option, pretty, print_json, print_table, remark
 
 MOST = 2**40
@@ -27,7 +28,7 @@ class Fit(NamedTuple):
 
 
 @click.command("fits")
-@click.argument("pattern", default="*", shell_complete=complete_name)
+@partial(filtered, without=("task",))  # what it was tuned for; here, what is to be done with it
 @click.option("--gpu", metavar="NAME", help="A GPU: 'rtx 4090', t4, h100.")
 @click.option("--memory", metavar="BYTES", help="Bytes instead: 24GB, 16GiB.")
 @click.option("--task", type=click.Choice(TASKS), default="serve", show_default=True, help="What to do with it.")
@@ -35,10 +36,6 @@ class Fit(NamedTuple):
 @batch_option
 @click.option("--precision", default="bfloat16", show_default=True, help="Of the weights.")
 @planned
-@click.option("--form", metavar="FORM", help="encoder, decoder, encoder-decoder, dual-encoder, diffusion or other.")
-@click.option("--family", metavar="NAME", help="The model that it extends, such as BERT.")
-@click.option("--for", "purpose", metavar="PURPOSE", help="May be used so: commercial, modify, redistribute, research.")
-@click.option("--since", metavar="DATE", help="Published then or later: 2019, 2019-07 or 2019-07-26.")
 @json_option
 def verb(
     pattern: str, gpu: str | None, memory: str | None, task: str, context: int | None, batch: int, precision: str,
@@ -60,7 +57,7 @@ def verb(
     bytes_ = room(memory, gpu)
     if bytes_ is None:
         raise click.UsageError("say how much memory there is: --gpu 'rtx 4090' or --memory 24GB")
-    chosen = set(list_models(pattern, **{key: value for key, value in filters.items() if value is not None}))
+    chosen = set(list_models(pattern, **filters))
     values = {"batch": batch, "rank": rank, "checkpointing": int(checkpointing)}
     fits, short, unknown = list[Fit](), 0, 0
     for one in plans(task):

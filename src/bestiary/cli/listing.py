@@ -14,30 +14,29 @@ COLUMNS = ("name", "family", "published", "form", "parameters", "license")
 """``parameters`` is what the authors state of the default size, else its exact count, rounded; ``license`` is that of
 the weights."""
 
-_FILTERS = (
-    click.option("--form", metavar="FORM", help="encoder, decoder, encoder-decoder, dual-encoder, diffusion or other."),
-    click.option("--family", metavar="NAME", help="The model that it extends, such as BERT."),
-    click.option("--lab", metavar="LAB", help="Who made it."),
-    click.option(
-        "--params", metavar="MIN:MAX", help="Parameters of one of its sizes: :400M, 1B:, 7B:13B, or about 7B."
-    ),
-    click.option(
-        "--for", "purpose", metavar="PURPOSE", help="May be used so: commercial, modify, redistribute, research."
-    ),
-    click.option("--license", metavar="ID", help="License of the weights."),
-    click.option("--access", metavar="WORD", help="How the weights are had, such as open-weights."),
-    click.option("--since", metavar="DATE", help="Published then or later: 2019, 2019-07 or 2019-07-26."),
-    click.option("--until", metavar="DATE", help="Published then or earlier."),
-    click.option("--objective", metavar="WORD", help="Pretraining objective, such as masked-lm."),
-    click.option("--task", metavar="WORD", help="What it was tuned for, such as question-answering."),
-    click.option("--modality", metavar="WORD", help="What it reads or writes, such as text."),
-)
+_FILTERS = {
+    "form": ("FORM", "encoder, decoder, encoder-decoder, dual-encoder, diffusion or other."),
+    "family": ("NAME", "The model that it extends, such as BERT."),
+    "lab": ("LAB", "Who made it."),
+    "params": ("MIN:MAX", "Parameters of one of its sizes: :400M, 1B:, 7B:13B, or about 7B."),
+    "for": ("PURPOSE", "May be used so: commercial, modify, redistribute, research."),
+    "license": ("ID", "License of the weights."),
+    "access": ("WORD", "How the weights are had, such as open-weights."),
+    "since": ("DATE", "Published then or later: 2019, 2019-07 or 2019-07-26."),
+    "until": ("DATE", "Published then or earlier."),
+    "objective": ("WORD", "Pretraining objective, such as masked-lm."),
+    "task": ("WORD", "What it was tuned for, such as question-answering."),
+    "modality": ("WORD", "What it reads or writes, such as text."),
+}
+"""What the models are narrowed by: the word after each option, and its help."""
+_SPELLED = {"for": "purpose"}  # what Python keeps for itself
 
 
-def filtered(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb the PATTERN and the filters by which models are chosen."""
-    for option in reversed(_FILTERS):
-        verb = option(verb)
+def filtered(verb: Callable[..., Any], without: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """Give a verb the PATTERN and the filters by which models are chosen, ``without`` those it uses otherwise."""
+    for name, (word, told) in reversed(_FILTERS.items()):
+        if name not in without:
+            verb = click.option(f"--{name}", _SPELLED.get(name, name), metavar=word, help=told)(verb)
     return click.argument("pattern", default="*", shell_complete=complete_name)(verb)
 
 

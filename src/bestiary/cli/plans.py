@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bestiary import __version__
+from bestiary.aside import aside
 from bestiary.cli.output import bar
 from bestiary.errors import BestiaryError
 
@@ -65,13 +67,10 @@ def _kept(task: str) -> list[Any] | None:
 def _keep(task: str, rows: list[Any]) -> None:
     """Write plans aside and put them in place whole; where nothing can be written, they are made again next time."""
     file = _file(task)
-    aside = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(msgspec.json.encode(rows))
-        aside.replace(file)
-    except OSError:
-        pass
+        with aside(file) as beside:
+            beside.write_bytes(msgspec.json.encode(rows))
 
 
 def _file(task: str) -> Path:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from bestiary.aside import aside
 from bestiary.errors import BestiaryError
 from bestiary.nn import Model, constants
 from bestiary.weights.config import merged
@@ -51,8 +50,9 @@ def save_weights(
     tensors = published(model, dialect)
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"
     with writing(folder):
-        _write_aside(folder / family.layout.weights, lambda path: _write(tensors, path, family.layout.weights))
-        _write_aside(folder / family.layout.config, lambda path: Path(path).write_text(text))
+        with aside(folder / family.layout.weights) as path:
+            _write(tensors, str(path), family.layout.weights)
+        write_text(folder / family.layout.config, text)
     return folder
 
 
@@ -104,16 +104,6 @@ def _label_names(model: Model, carried: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file aside and rename it, so that a failure leaves no half-written one."""
-    _write_aside(path, lambda aside: Path(aside).write_text(text))
-
-
-def _write_aside(path: Path, write: Any) -> None:
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(aside)
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    """Write a text file whole or not at all."""
+    with aside(path) as beside:
+        beside.write_text(text)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bestiary.aside import aside
 from bestiary.errors import BestiaryError
 
 
@@ -16,15 +15,8 @@ def write_file(path: Path, write: Callable[[Path], None], force: bool = False) -
         raise BestiaryError(f"{path} is a folder; name a file")
     _refuse(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
-    try:
-        write(aside)
-        aside.chmod(0o644)  # it was made for its owner alone
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with aside(path) as beside:
+        write(beside)
 
 
 def write_folder(folder: Path, writers: dict[str, Callable[[Path], None]], force: bool = False) -> None:

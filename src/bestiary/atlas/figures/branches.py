@@ -6,28 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from bestiary.atlas.figures.edges import STROKES, STRONGEST, TOOK
 from bestiary.atlas.figures.layout import Edge, Layout, Place
 from bestiary.atlas.figures.marks import Item, Look, family_key, flowed, key_item
 from bestiary.atlas.figures.svg import INK, PALE, PAPER, Link, document, element, linked, number, words
 from bestiary.atlas.figures.text import width
 from bestiary.catalog.schema import UNDISCLOSED, Entry
-
-STRONGEST = ("distilled", "weights", "architecture", "successor", "data")
-"""Of several kinds of one edge the first is drawn: what says most of where the numbers in a model come from."""
-_STROKES: Mapping[str, Mapping[str, str | float]] = {
-    "distilled": {"stroke_width": 2.4, "stroke_dasharray": "10 3 2 3"},
-    "weights": {"stroke_width": 3},
-    "architecture": {"stroke_width": 1.2},
-    "successor": {"stroke_width": 1.5, "stroke_dasharray": "6 4"},
-    "data": {"stroke_width": 2, "stroke_dasharray": "0.1 4.5", "stroke_linecap": "round"},
-}
-_MEANING = {
-    "distilled": "distilled: taught to answer like it",
-    "weights": "weights: began from its weights",
-    "architecture": "architecture: built like it",
-    "successor": "successor: came after it",
-    "data": "data: learned from its data or answers",
-}
 
 _HIGH, _NAME, _NOTE = 32.0, 11.5, 9.0
 _PAD, _STRIP = 7.0, 5.0
@@ -133,9 +117,9 @@ def _key(
     def stroke(kind: str) -> Item:
         def line(x: float, y: float) -> str:
             d = f"M{number(x)} {number(y - 4)}h36"
-            return element("path", class_="ink", d=d, stroke=INK, fill="none", **_STROKES[kind])
+            return element("path", class_="ink", d=d, stroke=INK, fill="none", **STROKES[kind])
 
-        return key_item(_MEANING[kind], 38, line)
+        return key_item(f"{kind}: {TOOK[kind]}", 38, line)
 
     kinds = {edge.kind for edge in layout.paths}
     strokes = [stroke(kind) for kind in STRONGEST if kind in kinds]
@@ -203,7 +187,7 @@ class _Lines:
 
     def _line(self, edges: Sequence[Edge], told: str, d: str) -> str:
         kind, source = edges[0].kind, edges[0].source
-        shape = element("path", d=d, fill="none", stroke=self.boxes[source].look.color, **_STROKES[kind])
+        shape = element("path", d=d, fill="none", stroke=self.boxes[source].look.color, **STROKES[kind])
         children = " ".join(edge.target for edge in edges)
         return linked(None, told, shape, class_="edge", data_parent=source, data_child=children)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from bestiary.aside import aside
+
 Cell: TypeAlias = str | int | None
 
 
@@ -21,9 +23,9 @@ class Figure:
     def save(self, path: str | Path) -> Path:
         """Write the drawing to an SVG file, whole or not at all; return its path."""
         path = Path(path)
-        aside = path.with_name(path.name + ".part")
-        aside.write_text(self.svg, encoding="utf-8", newline="\n")
-        return aside.replace(path)
+        with aside(path) as beside:
+            beside.write_text(self.svg, encoding="utf-8", newline="\n")
+        return path
 
     def _repr_svg_(self) -> str:
         return self.svg

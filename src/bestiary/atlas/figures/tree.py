@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from bestiary.atlas.figures.branches import STRONGEST, Rows, box_width, draw
+from bestiary.atlas.figures.branches import Rows, box_width, draw
+from bestiary.atlas.figures.edges import strongest
 from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.figures.layout import Edge, Room, lay_out
 from bestiary.atlas.figures.marks import family_looks
@@ -31,7 +32,7 @@ def tree(
     entries = related(catalog, around, family)
     center = find_entry(around, catalog) if around else None
     edges = [
-        Edge(step.parent, step.child, drawn_kind(step.edges))
+        Edge(step.parent, step.child, strongest(step.edges))
         for slug in entries
         for step in lineage.parents(slug, catalog=catalog)
         if step.parent in entries
@@ -69,11 +70,6 @@ def related(catalog: Catalog, around: str | None = None, family: str | None = No
         kin = (*lineage.ancestors(center, catalog=catalog), *lineage.descendants(center, catalog=catalog))
         slugs &= {center, *(relative.slug for relative in kin)}
     return {slug: catalog[slug] for slug in sorted(slugs)}
-
-
-def drawn_kind(kinds: Sequence[str]) -> str:
-    """Return the kind that an edge of several is drawn as."""
-    return min(kinds, key=STRONGEST.index)
 
 
 def _by_date(entry: Entry) -> tuple[str, str]:

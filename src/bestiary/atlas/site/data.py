@@ -50,25 +50,35 @@ def gpus_script(collection: Collection) -> str:
     )
 
 
-def plans_script(collection: Collection) -> str:
-    """Return the script of what every published size takes, its formulas without the sentences that explain them."""
+def plans_script(collection: Collection, task: str) -> str:
+    """Return the script of what a task takes at every published size where that is known whole.
+
+    It is how much and not why: the sentences that explain it come with each entry. What all sizes share stands once.
+    """
+    sizes = [(entry, size) for entry in collection for size in (entry.sizes if entry.runnable else ())]
+    plans = {f"{entry.slug}:{size}": collection.plans(entry, size)[task] for entry, size in sizes}
+    parameters = {f"{entry.slug}:{size}": collection.count(entry, size).total for entry, size in sizes}
+    known = {name: plan.to_json() for name, plan in plans.items() if plan.complete}
+    shared = next(iter(known.values()), {"precisions": {}, "leaves_out": [""]})
     made = {
-        f"{entry.slug}:{size}": {
-            "context": collection.context(entry, size),
-            "parameters": collection.count(entry, size).total,
-            **{task: _bare(plan.to_json()) for task, plan in collection.plans(entry, size).items()},
-        }
-        for entry in collection
-        for size in (entry.sizes if entry.runnable else ())
+        "precisions": shared["precisions"],
+        "leaves_out": shared["leaves_out"][-1],
+        "unknown": len(plans) - len(known),
+        "sizes": {
+            name: {
+                "parameters": parameters[name],
+                "lines": [[line["part"], line["formula"]] for line in plan["lines"]],
+                "variables": [_bare(variable) for variable in plan["variables"]],
+            }
+            for name, plan in known.items()
+        },
     }
-    return assigned("plans", made)
+    return added("plans", task, made)
 
 
-def _bare(plan: dict[str, Any]) -> dict[str, Any]:
-    """Return a plan that says how much and not why."""
-    lines = [{key: value for key, value in line.items() if key != "why"} for line in plan["lines"]]
-    variables = [{key: value for key, value in one.items() if key != "why"} for one in plan["variables"]]
-    return {**plan, "lines": lines, "variables": variables, "leaves_out": plan["leaves_out"][-1:]}
+def _bare(variable: dict[str, Any]) -> dict[str, Any]:
+    """Return a variable without the sentence that explains it."""
+    return {key: value for key, value in variable.items() if key != "why"}
 
 
 def entry_script(collection: Collection, entry: Entry) -> str:

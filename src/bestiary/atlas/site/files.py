@@ -9,6 +9,7 @@ from bestiary.atlas.site import data
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.downloads import downloads
 from bestiary.atlas.site.pages import pages, render
+from bestiary.sizing import TASKS
 
 STATIC = Path(__file__).parent.parent / "static"
 KINDS = {
@@ -33,7 +34,8 @@ def files(collection: Collection) -> dict[str, Maker]:
     }
     made["data/models.js"] = lambda: data.models_script(collection).encode()
     made["data/gpus.js"] = lambda: data.gpus_script(collection).encode()
-    made["data/plans.js"] = lambda: data.plans_script(collection).encode()
+    for task in TASKS:
+        made[f"data/plans/{task}.js"] = lambda task=task: data.plans_script(collection, task).encode()
     for entry in collection:
         made[f"data/entries/{entry.slug}.js"] = lambda entry=entry: data.entry_script(collection, entry).encode()
     made |= downloads(collection.catalog)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from bestiary.atlas.figures.edges import STROKES, TOOK, strongest
 from bestiary.atlas.figures.figure import Figure
 from bestiary.atlas.figures.svg import INK, PALE, PAPER, Link, document, element, linked, number, words
 from bestiary.atlas.figures.text import shortened, width
@@ -13,14 +14,6 @@ from bestiary.catalog.lineage import children, parents
 from bestiary.catalog.schema import Entry
 
 _ROW, _HIGH, _PAD, _GAP, _SIZE, _MOST = 34, 26, 10, 96, 12, 190
-KINDS = {
-    "architecture": "kept its architecture",
-    "weights": "started from its weights",
-    "data": "trained on its data",
-    "distilled": "learned from its output",
-    "successor": "succeeds it",
-}
-"""What a child took from its parent, by the kind of edge."""
 
 
 class Kin(NamedTuple):
@@ -72,7 +65,7 @@ def kin_figure(collection: Collection, entry: Entry, link: Link) -> Figure | Non
     drawn.append(_box(columns[1][0], starts[1], height / 2, wide[1], None, True))
     title = f"{entry.name} and its kin"
     rows = tuple(
-        (role, other.name, other.year, ", ".join(KINDS[edge] for edge in other.edges))
+        (role, other.name, other.year, ", ".join(TOOK[edge] for edge in other.edges))
         for role, side in (("parent", family.parents), ("child", family.children))
         for other in side
     )
@@ -92,11 +85,10 @@ def _starts(wide: list[float]) -> tuple[float, float, float]:
 
 
 def _curve(x1: float, y1: float, x2: float, y2: float, edges: tuple[str, ...]) -> str:
-    """A line from older to younger: solid for an architecture, dashed for weights, dotted for anything else."""
+    """A line from older to younger, as the family tree draws what it says."""
     half = number((x1 + x2) / 2)
     way = f"M{number(x1)} {number(y1)}C{half} {number(y1)} {half} {number(y2)} {number(x2)} {number(y2)}"
-    dashes = None if "architecture" in edges else "6 3" if "weights" in edges else "2 3"
-    return element("path", class_="pale", d=way, fill="none", stroke=PALE, stroke_width=1.5, stroke_dasharray=dashes)
+    return element("path", class_="pale", d=way, fill="none", stroke=PALE, **STROKES[strongest(edges)])
 
 
 def _box(other: Kin, x: float, y: float, wide: float, target: str | None, is_self: bool) -> str:
@@ -109,5 +101,5 @@ def _box(other: Kin, x: float, y: float, wide: float, target: str | None, is_sel
         x + wide / 2, y + 4, name, _SIZE, class_="label ink", text_anchor="middle",
         font_weight="bold" if is_self else None,
     )  # fmt: skip
-    told = other.name if is_self else f"{other.name} ({other.year}): {', '.join(KINDS[e] for e in other.edges)}"
+    told = other.name if is_self else f"{other.name} ({other.year}): {', '.join(TOOK[e] for e in other.edges)}"
     return linked(target, told, frame, text)

@@ -69,7 +69,7 @@ def pages(collection: Collection) -> list[Page]:
         Page("parameters.html", "parameters.html", "Sizes over time", lambda: lists.figure(collection, by_size)),
         Page("table.html", "table.html", "Table of all models", lambda: lists.table(collection)),
         Page("compare.html", "compare.html", "Compare", lambda: lists.compare(collection)),
-        Page("fits.html", "fits.html", "What fits", lambda: lists.fits(collection), (gpus, "data/plans.js")),
+        Page("fits.html", "fits.html", "What fits", lambda: lists.fits(collection), (gpus, "data/plans/serve.js")),
         Page("what-if.html", "what-if.html", "What if", lists.what_if, (gpus,)),
         Page("licenses.html", "licenses.html", "Licenses", lambda: lists.licenses(collection)),
         Page("errata.html", "errata.html", "Errata", lambda: lists.errata(collection)),

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 from bestiary import sizing
 from bestiary.atlas.figures.anatomy import anatomy
+from bestiary.atlas.figures.edges import TOOK
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.command import commands
 from bestiary.atlas.site.data import summary
 from bestiary.atlas.site.facts import PURPOSES_SAID, facts
 from bestiary.atlas.site.gpus import smallest
-from bestiary.atlas.site.kin import KINDS, kin, kin_figure
+from bestiary.atlas.site.kin import kin, kin_figure
 from bestiary.atlas.site.lists import asked
 from bestiary.catalog.cite import bibtex
 from bestiary.catalog.licenses import PURPOSES
@@ -60,7 +61,7 @@ def record(collection: Collection, entry: Entry) -> dict[str, Any]:
         "stand_in": catalog[entry.stand_in.like] if entry.stand_in else None,
         "kin": kin(collection, entry),
         "kin_figure": kin_figure(collection, entry, lambda slug: f"{slug}.html"),
-        "kinds": KINDS,
+        "kinds": TOOK,
         "ancestors": [catalog[relative.slug] for relative in ancestors(entry.slug, catalog=catalog)],
         "anatomy": anatomy(collection.spec(entry, sizes[0]), f"{entry.slug}:{sizes[0]}") if sizes else None,
         "flat": flat(collection.spec(entry, sizes[0])) if sizes else None,

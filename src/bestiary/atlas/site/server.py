@@ -15,7 +15,7 @@ from bestiary.atlas.site.api import router
 from bestiary.atlas.site.collection import Collection
 from bestiary.atlas.site.files import KINDS, files
 from bestiary.atlas.site.pages import POLICY, not_found
-from bestiary.errors import BestiaryError
+from bestiary.errors import BestiaryError, UnknownModel
 
 HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
@@ -47,8 +47,7 @@ def application(collection: Collection | None = None) -> FastAPI:
 
     @app.exception_handler(BestiaryError)
     async def refuse(request: Request, error: Exception) -> Response:
-        unknown = str(error).startswith("the catalog has no model")
-        return JSONResponse({"error": str(error)}, status_code=404 if unknown else 400)
+        return JSONResponse({"error": str(error)}, status_code=404 if isinstance(error, UnknownModel) else 400)
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
     def file(path: str) -> Response:

@@ -1,4 +1,4 @@
-/* Built by `make web` from web/, sha256 a855757816d98f2542917c3e5ba976c7b73cf83ef5823da195442c0fd625625b: edit there. */
+/* Built by `make web` from web/, sha256 46bed012b9e429852bef0950b38def6350cade47fc1eda634b6fdecd1f24ff78: edit there. */
 "use strict";
 (() => {
   var __defProp = Object.defineProperty;
@@ -55,13 +55,21 @@
     let here = shared().entries?.[slug];
     if (here) return here;
     if (!models().some((model) => model.slug === slug)) throw new Error(`The atlas has no model “${slug}”.`);
-    let script = document.createElement("script");
-    script.src = `${root()}data/entries/${encodeURIComponent(slug)}.js`, await new Promise((done, failed) => {
-      script.addEventListener("load", () => done()), script.addEventListener("error", () => failed(new Error(`The data of ${slug} did not arrive; is the site complete?`))), document.head.append(script);
+    return arrived(`entries/${encodeURIComponent(slug)}`, slug, () => shared().entries?.[slug]);
+  }
+  var asked = /* @__PURE__ */ new Map();
+  function plansOf(task) {
+    let here = shared().plans?.[task], known2 = asked.get(task) ?? (here ? Promise.resolve(here) : arrived(`plans/${encodeURIComponent(task)}`, task, () => shared().plans?.[task]));
+    return asked.set(task, known2), known2;
+  }
+  async function arrived(path, what, find) {
+    let missing = new Error(`The data of ${what} did not arrive; is the site complete?`), script = document.createElement("script");
+    script.src = `${root()}data/${path}.js`, await new Promise((done, failed) => {
+      script.addEventListener("load", () => done()), script.addEventListener("error", () => failed(missing)), document.head.append(script);
     });
-    let arrived = shared().entries?.[slug];
-    if (!arrived) throw new Error(`The data of ${slug} did not arrive; is the site complete?`);
-    return arrived;
+    let found = find();
+    if (found === void 0) throw missing;
+    return found;
   }
   async function choose(name) {
     let [slug = "", wanted] = known(name).split(":"), found = await entry(slug), size = wanted ?? found.default, there = found.sizes[size];
@@ -255,9 +263,9 @@
   }
   var RANKS = { called: 0, begins: 1, name: 2, alias: 3, within: 4, kin: 5, summary: 6 };
   function rank(model, words) {
-    let names = [model.slug, model.name, ...model.aliases], asked = plain(words);
-    if (names.some((name) => plain(name) === asked)) return RANKS.called;
-    if (plain(model.name).startsWith(asked)) return RANKS.begins;
+    let names = [model.slug, model.name, ...model.aliases], asked2 = plain(words);
+    if (names.some((name) => plain(name) === asked2)) return RANKS.called;
+    if (plain(model.name).startsWith(asked2)) return RANKS.begins;
     let wanted = fold(words).split(/\s+/).filter(Boolean), begun = (texts) => {
       let starts = texts.flatMap((text2) => [plain(text2), ...fold(text2).split(/[^\p{L}\p{N}.]+/u)]);
       return wanted.every((word) => starts.some((start) => start.startsWith(word)));
@@ -416,8 +424,8 @@
   function mountCompare() {
     let form = byId("compare", HTMLFormElement);
     if (!form) return;
-    let inputs = all("input[name=m]", HTMLInputElement, form), asked = readState().get("m") ?? [];
-    inputs.forEach((input, index) => input.value = asked[index] ?? ""), inputs.forEach(combobox);
+    let inputs = all("input[name=m]", HTMLInputElement, form), asked2 = readState().get("m") ?? [];
+    inputs.forEach((input, index) => input.value = asked2[index] ?? ""), inputs.forEach(combobox);
     let update = () => {
       let names = inputs.map((input) => input.value.trim()).filter(Boolean);
       writeState(names.length ? /* @__PURE__ */ new Map([["m", names]]) : /* @__PURE__ */ new Map()), show(names);
@@ -475,7 +483,7 @@
     ], shown = (label, counts, gains, differs) => ({
       cells: [label, ...counts.map(commas), ...gains.slice(1).map(signed)],
       ...differs ? { class: "differs" } : {}
-    }), body = rows.map(({ path, counts, gains }) => shown(make("code", {}, path), counts, gains, gains.some(Boolean))), sums = chosen.map(({ size }) => size.count.total), foot = shown("All parameters", sums, sums.map((sum) => sum - (sums[0] ?? 0)), !1);
+    }), body = rows.map(({ path, counts, gains }) => shown(make("code", {}, path), counts, gains, gains.some(Boolean))), sums = chosen.map(({ size }) => size.count.total), foot = shown("All parameters", sums, sums.map((sum2) => sum2 - (sums[0] ?? 0)), !1);
     return [sentence(first, others), scroller("Parameters by part", table("Parameters by part", columns3, body, [foot]))];
   }
   function sentence(first, others) {
@@ -554,25 +562,25 @@
   // src/ask.ts
   var NUMBERS = ["context", "batch", "rank", "source", "checkpointing"];
   function question(state2) {
-    let asked = {}, problems = [];
+    let asked2 = {}, problems = [];
     for (let name of NUMBERS) {
       let text = one(state2, name)?.trim();
       if (!text) continue;
       let value2 = readCount(text);
-      value2 !== null ? asked[name] = value2 : problems.push(`${name} is “${text}”; write a whole number such as 2048, or 8k.`);
+      value2 !== null ? asked2[name] = value2 : problems.push(`${name} is “${text}”; write a whole number such as 2048, or 8k.`);
     }
-    return { task: one(state2, "task") ?? "serve", precision: one(state2, "precision") ?? "bfloat16", asked, problems };
+    return { task: one(state2, "task") ?? "serve", precision: one(state2, "precision") ?? "bfloat16", asked: asked2, problems };
   }
 
   // src/formula.ts
   function evaluate(formula, values2) {
-    let sum = 0n;
+    let sum2 = 0n;
     for (let [coefficient, ...factors] of formula) {
       let product = BigInt(coefficient);
       for (let factor of factors) product *= value(factor, values2);
-      sum += product;
+      sum2 += product;
     }
-    return sum;
+    return sum2;
   }
   function value(factor, values2) {
     if (typeof factor == "string") {
@@ -588,13 +596,13 @@
   // src/plan.ts
   var Refused = class extends Error {
   };
-  function values(plan, precision, asked = {}) {
+  function values(plan, precision, asked2 = {}) {
     let numbers = plan.precisions[precision];
     if (!numbers) throw new Refused(`Not in ${precision}; this task takes ${Object.keys(plan.precisions).join(", ")}.`);
-    let context = asked.context ?? plan.variables.find(({ name }) => name === "context")?.default, known2 = { ...numbers };
+    let context = asked2.context ?? plan.variables.find(({ name }) => name === "context")?.default, known2 = { ...numbers };
     for (let variable of plan.variables) {
-      let value2 = asked[variable.name] ?? variable.default ?? context;
-      value2 != null && (asked[variable.name] !== void 0 && check(variable, value2), known2[variable.name] = value2);
+      let value2 = asked2[variable.name] ?? variable.default ?? context;
+      value2 != null && (asked2[variable.name] !== void 0 && check(variable, value2), known2[variable.name] = value2);
     }
     return known2;
   }
@@ -603,21 +611,23 @@
     let bounds = most === null ? `at least ${commas(least2)}` : least2 === most ? commas(most) : `${commas(least2)} to ${commas(most)}`;
     throw new Refused(`${name} is ${commas(value2)}; this model takes ${bounds}.`);
   }
-  function lineBytes(plan, precision, asked = {}) {
-    let known2 = values(plan, precision, asked);
+  function lineBytes(plan, precision, asked2 = {}) {
+    let known2 = values(plan, precision, asked2);
     return new Map(plan.lines.map((line2) => [line2.name, evaluate(line2.formula, known2)]));
   }
-  function total(plan, precision, asked = {}) {
-    return [...lineBytes(plan, precision, asked).values()].reduce((sum, bytes2) => sum + bytes2, 0n);
+  function sum(lines, known2) {
+    return lines.reduce((bytes2, line2) => bytes2 + evaluate(line2.formula, known2), 0n);
   }
-  function partBytes(plan, precision, asked, part) {
-    let lines = { ...plan, lines: plan.lines.filter((line2) => line2.part === part) };
-    return total(lines, precision, asked);
+  function total(plan, precision, asked2 = {}) {
+    return sum(plan.lines, values(plan, precision, asked2));
   }
-  function largestContext(plan, precision, asked, room) {
+  function partBytes(plan, precision, asked2, part) {
+    return sum(plan.lines.filter((line2) => line2.part === part), values(plan, precision, asked2));
+  }
+  function largestContext(plan, precision, asked2, room) {
     let variable = plan.variables.find(({ name }) => name === "context");
     if (!variable) return null;
-    let fits = (context) => total(plan, precision, { ...asked, context }) <= room;
+    let fits = (context) => total(plan, precision, { ...asked2, context }) <= room;
     if (!fits(variable.least)) return 0;
     let most = variable.most ?? 2 ** 40;
     if (fits(most)) return variable.most ?? 1 / 0;
@@ -722,11 +732,11 @@
     } catch (error) {
       return alert(error.message);
     }
-    let sum = [...lines.values()].reduce((a, b) => a + b, 0n), told = plan.lines.some(({ why }) => why), row2 = (what, number, why) => ({ cells: [what, bytes(number), commas(number), ...told ? [why] : []] }), rows = plan.lines.map(({ name: what, why }) => row2(what, lines.get(what) ?? 0n, why ?? "")), columns3 = [{ title: "What" }, { title: "Size", number: !0 }, { title: "Bytes", number: !0 }, ...told ? [{ title: "Why" }] : []], foot = row2("All together", sum, "");
-    return [...rows.length ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns3, rows, [foot])), plan.complete && gpusFor(sum)] : [], ...plan.leaves_out.map((sentence2) => make("p", { class: "why" }, sentence2))];
+    let sum2 = [...lines.values()].reduce((a, b) => a + b, 0n), told = plan.lines.some(({ why }) => why), row2 = (what, number, why) => ({ cells: [what, bytes(number), commas(number), ...told ? [why] : []] }), rows = plan.lines.map(({ name: what, why }) => row2(what, lines.get(what) ?? 0n, why ?? "")), columns3 = [{ title: "What" }, { title: "Size", number: !0 }, { title: "Bytes", number: !0 }, ...told ? [{ title: "Why" }] : []], foot = row2("All together", sum2, "");
+    return [...rows.length ? [scroller(`What ${name} takes`, table(`${name}, ${asking.task}, ${asking.precision}`, columns3, rows, [foot])), plan.complete && gpusFor(sum2)] : [], ...plan.leaves_out.map((sentence2) => make("p", { class: "why" }, sentence2))];
   }
-  function gpusFor(sum) {
-    let fitting = (shared().gpus ?? []).filter((gpu) => sum <= BigInt(gpu.bytes)), least2 = Math.min(...fitting.map((gpu) => gpu.bytes)), smallest = fitting.filter((gpu) => gpu.bytes === least2).map(({ name }) => name);
+  function gpusFor(sum2) {
+    let fitting = (shared().gpus ?? []).filter((gpu) => sum2 <= BigInt(gpu.bytes)), least2 = Math.min(...fitting.map((gpu) => gpu.bytes)), smallest = fitting.filter((gpu) => gpu.bytes === least2).map(({ name }) => name);
     return smallest.length ? make("p", {}, `The smallest GPU that holds it has ${bytes(least2)}: ${smallest.join(" or ")}.`) : make("p", {}, "No single GPU that the atlas knows holds it.");
   }
 
@@ -743,19 +753,30 @@
   function mountFits() {
     let form = byId("fits", HTMLFormElement), body = byId("fits-table", HTMLTableElement)?.tBodies[0];
     if (!form || !body) return;
-    let update = () => show4(body, said(form));
+    let update = () => {
+      show4(body, said(form));
+    };
     bind(form, update), update();
   }
-  function show4(body, state2) {
-    let asking = question(state2), memory = memoryOf(state2), problems = [...asking.problems, ...typeof memory == "string" ? [memory] : []];
+  var latest2 = 0;
+  async function show4(body, state2) {
+    let mine = latest2 += 1, asking = question(state2), memory = memoryOf(state2), problems = [...asking.problems, ...typeof memory == "string" ? [memory] : []];
     if (refuse(problems), problems.length || typeof memory == "string") return;
-    let all2 = Object.entries(shared().plans ?? {}), answers = all2.map(([name, plans]) => answer(name, plans, asking, memory)).filter((one2) => one2 !== null);
+    let plans;
+    try {
+      plans = await plansOf(asking.task);
+    } catch (error) {
+      refuse([error.message]);
+      return;
+    }
+    if (mine !== latest2) return;
+    let all2 = Object.entries(plans.sizes), answers = all2.map(([name, size]) => answer(name, planned(size, plans, asking.task), size.parameters, asking, memory)).filter((one2) => one2 !== null);
     answers.sort((a, b) => +(b.room >= 0n) - +(a.room >= 0n) || b.parameters - a.parameters || (a.name < b.name ? -1 : 1)), fill(body, ...answers.map((one2) => row(one2, asking, state2)));
-    let plan = all2.map(([, plans]) => plans[asking.task]).find((one2) => typeof one2 == "object" && one2.complete), caption = body.closest("table")?.caption;
-    caption && typeof plan == "object" && fill(caption, plan.leaves_out.at(-1) ?? "");
+    let caption = body.closest("table")?.caption;
+    caption && fill(caption, plans.leaves_out);
     let fitting = answers.filter(({ room }) => room >= 0n);
     announceCount(fitting, answers.length, "sizes fit");
-    let refused = all2.length - answers.length;
+    let refused = all2.length + plans.unknown - answers.length;
     refused && announce(`${fitting.length} of ${answers.length} sizes fit; ${refused} others cannot be asked this`, "count");
   }
   function memoryOf(state2) {
@@ -764,20 +785,22 @@
     let name = one(state2, "gpu"), each = written2 ? readBytes(written2) : (shared().gpus ?? []).find((gpu) => gpu.name === name)?.bytes;
     return each === null ? `“${written2}” is no amount of memory; write 24 GB or 24 GiB.` : each === void 0 ? `The atlas knows no GPU “${name}”; write its memory instead.` : BigInt(each) * BigInt(count);
   }
-  function answer(name, plans, asking, memory) {
-    let plan = plans[asking.task];
-    if (typeof plan != "object" || !plan.complete) return null;
+  function planned({ lines, variables }, { precisions, leaves_out }, task) {
+    let named = lines.map(([part, formula]) => ({ name: part, part, formula }));
+    return { task, lines: named, variables, precisions, complete: !0, leaves_out: [leaves_out] };
+  }
+  function answer(name, plan, parameters2, asking, memory) {
     try {
       let all2 = total(plan, asking.precision, asking.asked), longest = all2 <= memory || fitsShorter(plan, asking, memory) ? largestContext(plan, asking.precision, asking.asked, memory) : null, weights = partBytes(plan, asking.precision, asking.asked, "weights");
-      return { name, parameters: plans.parameters, weights, all: all2, room: memory - all2, longest };
+      return { name, parameters: parameters2, weights, all: all2, room: memory - all2, longest };
     } catch (error) {
       if (error instanceof Refused) return null;
       throw error;
     }
   }
-  function fitsShorter(plan, { precision, asked }, memory) {
+  function fitsShorter(plan, { precision, asked: asked2 }, memory) {
     let context = plan.variables.find(({ name }) => name === "context");
-    return context !== void 0 && total(plan, precision, { ...asked, context: context.least }) <= memory;
+    return context !== void 0 && total(plan, precision, { ...asked2, context: context.least }) <= memory;
   }
   function row(answer2, asking, state2) {
     let { room, longest } = answer2, verdict = make("span", { class: `verdict ${room >= 0n ? "yes" : "no"}` }, room >= 0n ? `yes, ${bytes(room)} left` : `no, ${bytes(-room)} short`), context = longest === null ? "—" : longest === 1 / 0 ? "any" : commas(longest), cells2 = [
@@ -923,8 +946,8 @@
     problemsOf: () => problemsOf,
     step: () => step
   });
-  function argumentsAt(variation, asked) {
-    return Object.fromEntries(variation.arguments.map(({ name, value: value2 }) => [name, asked[name] ?? value2]));
+  function argumentsAt(variation, asked2) {
+    return Object.fromEntries(variation.arguments.map(({ name, value: value2 }) => [name, asked2[name] ?? value2]));
   }
   function step({ multiple, of }, at) {
     return multiple * (of === null ? 1 : at[of] ?? 1);
@@ -1020,7 +1043,7 @@
     }
     show() {
       if (!this.chosen) return;
-      let { name, size } = this.chosen, variation = size.variation, state2 = said(this.form), asked = variation ? read2(variation, state2) : {}, at = variation ? argumentsAt(variation, asked) : {}, beyond = [...beyondDefaults(this.form)].filter(([key]) => key !== this.input.name);
+      let { name, size } = this.chosen, variation = size.variation, state2 = said(this.form), asked2 = variation ? read2(variation, state2) : {}, at = variation ? argumentsAt(variation, asked2) : {}, beyond = [...beyondDefaults(this.form)].filter(([key]) => key !== this.input.name);
       writeState(new Map([[this.input.name, [name]], ...beyond])), variation && this.follow(variation, at);
       let asking = question(state2);
       ask(this.form, size.plans[asking.task]);

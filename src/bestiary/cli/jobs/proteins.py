@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from bestiary.aside import aside
 from bestiary.cli.jobs.job import Answers, Job, Settings
 from bestiary.cli.output import print_table, remark
 from bestiary.errors import BestiaryError
@@ -85,7 +86,8 @@ def _write(output: Any, aatype: torch.Tensor, settings: Settings) -> None:
         places = output.frames[-1, 0, :, :3, 3]
         text = drawing(places, sure, title)
     try:
-        settings.out.write_text(text, encoding="utf-8")
+        with aside(settings.out) as beside:
+            beside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BestiaryError(f"{settings.out} cannot be written: {error.strerror}; name another file") from None
 

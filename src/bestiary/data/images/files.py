@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bestiary.aside import aside
 from bestiary.errors import BestiaryError
 from bestiary.untrusted import mistaken_for, regular_file
 
@@ -73,14 +72,8 @@ def save_image(picture: Image, path: Path, **how: Any) -> Path:
     Raises ``BestiaryError`` where that cannot be.
     """
     try:
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-        os.close(handle)
-        try:
-            picture.save(aside, **how)
-            os.chmod(aside, 0o644)
-            os.replace(aside, path)
-        finally:
-            Path(aside).unlink(missing_ok=True)
+        with aside(path) as beside:
+            picture.save(beside, **how)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BestiaryError(f"{path} cannot be written ({reason}); check its folder, and name a .png file") from None
