@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -198,3 +199,28 @@ def test_the_project_is_cited_with_the_catalog_that_it_began_from() -> None:
     authors = ["Amatriain", "Sankar", "Bing", "Bodigutla", "Hazen", "Kazi"]
     assert [author["family-names"] for author in paper["authors"]] == authors
     assert (paper["year"], paper["url"]) == (2023, "https://arxiv.org/abs/2302.07730")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "--format", "sqlite", "--out", "x/catalog.db"),
+        ("export", "--format", "json", "--out", "x/catalog.json"),
+        ("tree", "--svg", "x/tree.svg"),
+        ("atlas", "--export", "x/site"),
+    ],
+    ids=lambda arguments: arguments[0] + arguments[2].lstrip("-"),
+)
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_nothing(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: Any, **_kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "x").mkdir()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_text", full)
+    target = tmp_path / arguments[-1]
+    done = bestiary(*arguments[:-1], str(target))
+    assert (done.code, done.err) == (2, f"error: {target}: No space left on device\n")
+    assert list((tmp_path / "x").iterdir()) == []

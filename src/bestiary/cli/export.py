@@ -78,13 +78,14 @@ def _text(kind: str, slugs: list[str]) -> str:
 
 def _write(kind: str, slugs: list[str], path: Path, force: bool) -> None:
     from bestiary.atlas.exports.columnar import write_columns
-    from bestiary.atlas.exports.database import write_database
+    from bestiary.atlas.exports.database import as_database
     from bestiary.atlas.exports.files import write_file, write_folder
     from bestiary.atlas.exports.tables import tables
     from bestiary.atlas.exports.texts import comma_separated
 
     if kind == "sqlite":
-        write_file(path, partial(write_database, tables(slugs)), force)
+        whole = as_database(tables(slugs))
+        write_file(path, lambda beside: beside.write_bytes(whole), force)
     elif kind == "parquet":
         write_folder(path, {f"{one.name}.parquet": partial(write_columns, one) for one in tables(slugs)}, force)
     elif kind == "csv":

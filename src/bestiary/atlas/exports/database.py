@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date
-from pathlib import Path
 
 from bestiary.atlas.exports.tables import Cell, Column, Table
 
@@ -16,16 +15,14 @@ _KEYS = {"models": "slug", "sources": "key", "licenses": "id"}
 _SEARCHED = ("slug", "name", "aliases", "summary")
 
 
-def write_database(tables: Sequence[Table], path: Path) -> None:
-    """Write tables into a new database: the same bytes each time, from one version of SQLite.
+def as_database(tables: Sequence[Table]) -> bytes:
+    """Return tables as a database: the same bytes each time, from one version of SQLite.
 
     Words are JSON arrays, by which datasette makes facets. ``models_fts`` finds names and summaries, where this SQLite
     has full-text search; its brackets are the spelling by which datasette knows it.
     """
-    path.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.execute("PRAGMA page_size = 4096")
-        database.execute("PRAGMA journal_mode = OFF")  # it is written aside, so there is nothing to roll back to
         database.execute("BEGIN")
         for table in tables:
             database.execute(_created(table))
@@ -41,6 +38,7 @@ def write_database(tables: Sequence[Table], path: Path) -> None:
             database.execute("INSERT INTO models_fts(models_fts) VALUES ('rebuild')")
         database.execute("COMMIT")
         database.execute("VACUUM")
+        return database.serialize()
 
 
 def _created(table: Table) -> str:

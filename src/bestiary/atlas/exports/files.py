@@ -9,7 +9,7 @@ from bestiary.aside import aside
 from bestiary.errors import BestiaryError
 
 
-def write_file(path: Path, write: Callable[[Path], None], force: bool = False) -> None:
+def write_file(path: Path, write: Callable[[Path], object], force: bool = False) -> None:
     """Have a file written aside and put in its place; raises ``BestiaryError`` where one is there and not ``force``."""
     if path.is_dir():
         raise BestiaryError(f"{path} is a folder; name a file")
@@ -19,7 +19,7 @@ def write_file(path: Path, write: Callable[[Path], None], force: bool = False) -
         write(beside)
 
 
-def write_folder(folder: Path, writers: dict[str, Callable[[Path], None]], force: bool = False) -> None:
+def write_folder(folder: Path, writers: dict[str, Callable[[Path], object]], force: bool = False) -> None:
     """Have the files of a folder written, each as ``write_file`` does; none where one of them may not be."""
     if folder.exists() and not folder.is_dir():
         raise BestiaryError(f"{folder} is a file, and this writes one for each table; name a folder")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
-from bestiary.atlas.exports.database import write_database
+from bestiary.atlas.exports.database import as_database
 from bestiary.atlas.exports.tables import tables
 from bestiary.atlas.exports.texts import as_json, comma_separated
 from bestiary.catalog.index import Catalog
@@ -31,14 +29,7 @@ def downloads(catalog: Catalog) -> dict[str, Callable[[], bytes]]:
         lambda: table("models"),
         lambda: table("sizes"),
         lambda: as_json(tables(catalog=catalog)).encode(),
-        lambda: _database(catalog),
+        lambda: as_database(tables(catalog=catalog)),
         (catalog.folder / "sources.bib").read_bytes,
     )
     return dict(zip(DOWNLOADS, makers, strict=True))
-
-
-def _database(catalog: Catalog) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bestiary.sqlite"
-        write_database(tables(catalog=catalog), path)
-        return path.read_bytes()

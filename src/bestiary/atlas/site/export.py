@@ -47,6 +47,9 @@ def export(folder: str | Path, collection: Collection | None = None) -> Written:
         aside.chmod(0o755)  # it is made for its owner alone, and a site is for all
         written = dict(_write(aside, collection or Collection()))
         _put_in_place(aside, folder)
+    except OSError as error:
+        error.filename, error.filename2 = str(folder), None  # what was asked for, not what was written aside
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     pages = sum(path.endswith(".html") for path in written)
